@@ -1,0 +1,171 @@
+// Loop: the contract of a shard's I/O. uring_loop.cc and epoll_loop.cc implement it for the kernel,
+// tests/simulation/simulated_loop.cc for the simulation; tests/io/loop_contract_test.cc holds all
+// to it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "protocol/bytes.h"
+#include "protocol/result.h"
+#include "protocol/time.h"
+#include "protocol/transport_address.h"
+
+namespace uturn {
+
+enum class SocketKind : uint8_t {
+  listener,  ///< many senders, one address: pktinfo, GRO, large buffers
+  relay,     ///< one allocation's: error queue (ICMP), small buffers until something was truncated
+};
+
+/// What a UDP socket shall be. IPv6 sockets are V6ONLY always.
+struct UdpSocketSpec {
+  SocketKind kind = SocketKind::relay;
+  TransportAddress address;         ///< port 0: any
+  bool reuse_port = false;          ///< one of a listener's group
+  bool freebind = false;            ///< the address may not be there yet
+  int receive_buffer = 256 * 1024;  ///< bytes asked of SO_RCVBUF; the kernel may grant less
+  int send_buffer = 256 * 1024;
+};
+
+enum class OpenError : uint8_t {
+  address_in_use,
+  address_not_available,
+  no_permission,
+  no_descriptors,  ///< of the process or the system, or the loop's socket table is full
+  other,
+};
+
+/// A socket that no loop owns, on its way to one (listeners are bound before any shard reads;
+/// reservations change shards). Plain data, so that it can cross threads: adopt it, or close it by
+/// close_loose().
+struct LooseSocket {
+  int handle = -1;
+};
+
+/// One datagram as it arrived. Views stay valid until the pass ends, its sends included.
+struct ReceivedDatagram {
+  SocketId socket;
+  uint64_t tag = 0;  ///< what the owner said at open() or adopt()
+  TransportAddress from;
+  IpAddress to;  ///< by pktinfo; the socket's own address where it is bound to one
+  uint8_t dscp = 0;
+  uint8_t ecn = 0;
+  uint8_t ttl = 0;
+  Packet packet;
+};
+
+/// One datagram to send: header and payload back to back. Queued; both must stay valid until the
+/// pass ends. `ip.source` is the address to leave from; `ip.ttl` 0 is the system's default.
+struct OutgoingDatagram {
+  SocketId via;
+  TransportAddress to;
+  Bytes header;
+  Bytes payload;
+  IpFields ip;
+};
+
+/// An ICMP error from a relay socket's error queue. `destination` is whom the offending datagram
+/// was for.
+struct IcmpError {
+  SocketId socket;
+  uint64_t tag = 0;
+  TransportAddress destination;
+  uint8_t type = 0;
+  uint8_t code = 0;
+  uint32_t data =
+      0;  ///< the error's second word: the next hop's MTU for type 3 code 4 and ICMPv6 type 2
+};
+
+/// Counted by the loop's own thread; plain integers. Every drop the loop makes has its line here.
+struct LoopCounters {
+  uint64_t passes = 0;
+  uint64_t datagrams_in = 0;
+  uint64_t datagrams_out = 0;
+  uint64_t bytes_in = 0;
+  uint64_t bytes_out = 0;
+  uint64_t truncated_drops = 0;          ///< MSG_TRUNC: payload longer than the buffer
+  uint64_t control_truncated_drops = 0;  ///< MSG_CTRUNC
+  uint64_t kernel_drops = 0;             ///< SO_RXQ_OVFL, summed over sockets
+  uint64_t send_would_block_drops = 0;
+  uint64_t send_error_drops = 0;
+  uint64_t send_soft_retries = 0;  ///< a pending ICMP error hit a healthy send; repeated once
+  uint64_t gso_sends = 0;          ///< sends that carried more than one datagram
+  uint64_t gso_datagrams = 0;
+  uint64_t gso_refused = 0;        ///< EINVAL, EMSGSIZE or EIO of a run, resent singly
+  uint64_t gro_trains = 0;         ///< receives that carried more than one datagram
+  uint64_t rearms = 0;             ///< multishot receives that had ended
+  uint64_t buffers_exhausted = 0;  ///< ENOBUFS
+  uint64_t completions_lost = 0;   ///< CQ overflow
+  uint64_t icmp_errors = 0;
+};
+
+/// Whoever handles what a loop brings: the shard. One call per batch, not per datagram.
+class LoopHandler {
+ public:
+  virtual ~LoopHandler() = default;
+  virtual void on_datagrams(std::span<ReceivedDatagram> batch) = 0;
+  virtual void on_icmp_error(const IcmpError& error) = 0;
+  virtual void on_wake() = 0;  ///< somebody called wake(); several calls may fold into one
+};
+
+struct LoopSettings {
+  uint32_t max_sockets = 20'000;   ///< sizes the completion queue and the socket table
+  uint32_t batch = 256;            ///< datagrams handled in one pass at the most
+  uint32_t send_queue = 1'024;     ///< queued sends; a full queue is flushed early
+  uint32_t small_buffers = 4'096;  ///< of 2 KiB payload, for relay sockets
+  uint32_t large_buffers = 256;    ///< of 64 KiB payload, for GRO and whatever was truncated
+  uint32_t icmp_errors_per_pass = 64;
+  bool gso = true;  ///< false: the start-up self-test failed
+  bool gro = true;
+};
+
+/// One shard's sockets and their I/O. Everything but wake() belongs to the thread that called
+/// start().
+///
+/// A pass: wait until something arrives, somebody wakes, or `wake_at` is reached; read at most
+/// `batch` datagrams and `icmp_errors_per_pass` errors; hand them to the handler; send what was
+/// queued. No socket starves another: what a pass leaves is read by the next. Sending never blocks:
+/// a full socket drops and counts.
+class Loop {
+ public:
+  virtual ~Loop() = default;
+
+  /// Called once in the thread that will run the passes, before any other call but wake(), open()
+  /// and adopt().
+  virtual void start() = 0;
+
+  virtual Result<SocketId, OpenError> open(const UdpSocketSpec& spec, uint64_t tag) = 0;
+  /// Takes over a loose socket. `discard_queued`: what was queued by then is thrown away (a
+  /// listener's group).
+  virtual Result<SocketId, OpenError> adopt(LooseSocket socket, const UdpSocketSpec& spec,
+                                            uint64_t tag, bool discard_queued) = 0;
+  /// The other way round. What is queued in the kernel stays there.
+  virtual LooseSocket detach(SocketId id) = 0;
+  virtual void close_loose(LooseSocket socket) = 0;
+  /// Nothing of this socket is delivered afterwards, not even from the batch being handled.
+  virtual void close(SocketId id) = 0;
+  virtual TransportAddress local_address(SocketId id) const = 0;
+
+  /// Queues. A stale id is ignored and counted. `ip.dont_fragment`: the queue is flushed first and
+  /// the datagram goes out alone (IPv4: between two setsockopt calls; IPv6: by control message).
+  virtual void send(const OutgoingDatagram& datagram) = 0;
+  /// A buffer for an answer, at least `size` bytes (up to 2048), valid until the pass ends. Lending
+  /// more than the send queue is long flushes early.
+  virtual MutableBytes lend(size_t size) = 0;
+
+  virtual void run_pass(LoopHandler& handler, Instant wake_at) = 0;
+  virtual void
+  flush() = 0;  ///< sends what is queued; run_pass() does it before it waits and at its end
+
+  virtual Now now()
+      const = 0;  ///< the clocks: monotonic, and the calendar as it was at start carried on
+  virtual void wake() = 0;  ///< from any thread
+
+  virtual const LoopCounters& counters() const = 0;
+  virtual std::string_view name() const = 0;  ///< "io_uring", "epoll", "simulated"
+};
+
+}  // namespace uturn

@@ -1,0 +1,57 @@
+// UdpSocket: opening UDP sockets with every option uturn relies on, and what the kernel granted.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "io/loop.h"
+
+namespace uturn {
+
+/// Owns a descriptor.
+class UdpSocket {
+ public:
+  UdpSocket() = default;
+  explicit UdpSocket(int fd) : fd_(fd) {}
+  UdpSocket(UdpSocket&& other) noexcept : fd_(other.release()) {}
+  UdpSocket& operator=(UdpSocket&& other) noexcept;
+  ~UdpSocket();
+
+  /// Non-blocking, CLOEXEC, V6ONLY, never SO_REUSEADDR. IP_PMTUDISC_DONT and its IPv6 sibling; TOS
+  /// and TTL received; pktinfo and SO_RXQ_OVFL; GRO for listeners; IP_RECVERR for relay sockets.
+  static Result<UdpSocket, OpenError> open(const UdpSocketSpec& spec, bool gro);
+
+  int fd() const { return fd_; }
+  int release();
+  TransportAddress local_address() const;
+  int granted_receive_buffer() const;  ///< bytes, as the kernel counts for data (half of SO_RCVBUF)
+  int granted_send_buffer() const;
+
+ private:
+  int fd_ = -1;
+};
+
+OpenError open_error_of(int error_number);
+std::string_view text_of(OpenError error);  ///< "address in use"
+
+/// The sockets of one listener, one per shard, all bound before any is read. The port is bound once
+/// without SO_REUSEPORT first, so that a second instance is "address in use". Port 0: the kernel
+/// picks one for all.
+struct ListenerGroup {
+  TransportAddress address;          ///< with the real port
+  std::vector<LooseSocket> sockets;  ///< one per shard, in order
+};
+Result<ListenerGroup, OpenError> open_listener_group(UdpSocketSpec spec, size_t shards, bool gro);
+
+/// Sends a train through a loopback socket pair and compares what arrives: a kernel that corrupts
+/// or refuses GSO is found here. `reason` says what failed.
+struct SegmentationSupport {
+  bool gso = false;
+  bool gro = false;
+  std::string reason;
+};
+SegmentationSupport test_segmentation();
+
+}  // namespace uturn

@@ -1,0 +1,16 @@
+// FINGERPRINT: CRC-32 of the message XOR 0x5354554E (RFC 8489, Section 14.7).
+#pragma once
+
+#include <cstdint>
+
+#include "protocol/bytes.h"
+#include "protocol/message_view.h"
+
+namespace uturn {
+
+uint32_t crc32(Bytes bytes);  ///< ITU V.42
+
+/// Absent is fine; there it must be right.
+bool fingerprint_is_absent_or_right(const MessageView& message);
+
+}  // namespace uturn

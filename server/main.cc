@@ -1,0 +1,2 @@
+// main: hands the command line over.
+int main() { return 2; }
