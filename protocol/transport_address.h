@@ -39,7 +39,8 @@ class IpAddress {
 
   /// The address that a packet sent here would really reach: v4-mapped (::ffff:0:0/96),
   /// v4-compatible (::/96), 6to4 (2002::/16) and NAT64 (64:ff9b::/96, RFC 6052; 64:ff9b:1::/48,
-  /// RFC 8215) unwrapped to IPv4; :: and ::1 stay what they are.
+  /// RFC 8215) unwrapped to IPv4; :: and ::1 stay what they are. Inside 64:ff9b:1::/48 an operator
+  /// may choose a longer prefix, which cannot be seen from here: the positions are those of /48.
   IpAddress canonical() const;
 
   std::string to_string() const;
@@ -57,7 +58,8 @@ struct TransportAddress {
   uint16_t port = 0;  ///< host order
   uint32_t scope_id = 0;
 
-  static std::optional<TransportAddress> parse(std::string_view text);  ///< 1.2.3.4:5 or [::1]:5
+  /// 1.2.3.4:5, [::1]:5 or [fe80::1%2]:5, the scope by number; what to_string() writes.
+  static std::optional<TransportAddress> parse(std::string_view text);
   std::string to_string() const;
   friend auto operator<=>(const TransportAddress&, const TransportAddress&) = default;
 };
