@@ -13,7 +13,7 @@ enum class AttributeType : uint16_t {
   username = 0x0006,                  // RFC 8489, Section 14.3
   message_integrity = 0x0008,         // RFC 8489, Section 14.5
   error_code = 0x0009,                // RFC 8489, Section 14.8
-  unknown_attributes = 0x000A,        // RFC 8489, Section 14.9
+  unknown_attributes = 0x000A,        // RFC 8489, Section 14.13
   channel_number = 0x000C,            // RFC 8656, Section 18.1
   lifetime = 0x000D,                  // RFC 8656, Section 18.2
   xor_peer_address = 0x0012,          // RFC 8656, Section 18.3
@@ -31,8 +31,8 @@ enum class AttributeType : uint16_t {
   userhash = 0x001E,                  // RFC 8489, Section 14.4
   xor_mapped_address = 0x0020,        // RFC 8489, Section 14.2
   reservation_token = 0x0022,         // RFC 8656, Section 18.10
-  priority = 0x0024,                  // RFC 8445
-  use_candidate = 0x0025,             // RFC 8445
+  priority = 0x0024,                  // RFC 8445, Section 16.1
+  use_candidate = 0x0025,             // RFC 8445, Section 16.1
   padding = 0x0026,                   // RFC 5780, Section 7.6
   response_port = 0x0027,             // RFC 5780, Section 7.5
   connection_id = 0x002A,             // RFC 6062, Section 6.2.1
@@ -45,15 +45,15 @@ enum class AttributeType : uint16_t {
   software = 0x8022,                      // RFC 8489, Section 14.14
   alternate_server = 0x8023,              // RFC 8489, Section 14.15
   transaction_transmit_counter = 0x8025,  // RFC 7982, Section 3.1
-  cache_timeout = 0x8027,                 // RFC 5780 (no longer described)
+  cache_timeout = 0x8027,                 // RFC 5780, Section 9.1; registered, not described
   fingerprint = 0x8028,                   // RFC 8489, Section 14.7
-  ice_controlled = 0x8029,                // RFC 8445
-  ice_controlling = 0x802A,               // RFC 8445
+  ice_controlled = 0x8029,                // RFC 8445, Section 16.1
+  ice_controlling = 0x802A,               // RFC 8445, Section 16.1
   response_origin = 0x802B,               // RFC 5780, Section 7.3
   other_address = 0x802C,                 // RFC 5780, Section 7.4; erratum 2939
   ecn_check = 0x802D,                     // RFC 6679
   third_party_authorization = 0x802E,     // RFC 7635, Section 6.1
-  mobility_ticket = 0x8030,               // RFC 8016, Section 3.1
+  mobility_ticket = 0x8030,               // RFC 8016, Section 3.3
 };
 
 /// A receiver that does not know such an attribute answers 420 (RFC 8489, Section 14).
@@ -61,7 +61,7 @@ constexpr bool is_comprehension_required(AttributeType type) {
   return static_cast<uint16_t>(type) < 0x8000;
 }
 
-std::string_view name_of(
-    AttributeType type);  ///< "XOR-PEER-ADDRESS"; "unknown" for what is not above
+/// "XOR-PEER-ADDRESS"; "unknown" for what is not above.
+std::string_view name_of(AttributeType type);
 
 }  // namespace uturn
