@@ -17,6 +17,8 @@ namespace uturn {
 // Every decode_* reads one attribute's value; nullopt says that it is malformed: wrong length,
 // unknown family, bytes that must not be. Reserved bits are ignored on receipt.
 
+// The lengths are those of the registry: a value that is longer than its format is malformed too.
+
 /// XOR-MAPPED-, XOR-PEER-, XOR-RELAYED-ADDRESS (RFC 8489, Section 14.2).
 std::optional<TransportAddress> decode_xor_address(Bytes value, const TransactionId& id);
 /// MAPPED-ADDRESS, ALTERNATE-SERVER, RESPONSE-ORIGIN, OTHER-ADDRESS (RFC 8489, Section 14.1).
@@ -27,13 +29,13 @@ size_t encode_xor_address(const TransportAddress& address, const TransactionId& 
 size_t encode_address(const TransportAddress& address, std::span<uint8_t, 20> out);
 
 std::optional<uint32_t> decode_u32(Bytes value);  ///< LIFETIME, CONNECTION-ID, PRIORITY …
-std::optional<AddressFamily> decode_family(
-    Bytes value);  ///< RFC 8656, Section 18.6; nullopt also for families other than 1 and 2
+/// RFC 8656, Section 18.6; nullopt also for families other than 1 and 2.
+std::optional<AddressFamily> decode_family(Bytes value);
 std::optional<uint8_t> decode_requested_transport(Bytes value);  ///< the protocol number, 17 is UDP
 std::optional<bool> decode_even_port(Bytes value);           ///< the R bit (RFC 8656, Section 18.7)
 std::optional<uint16_t> decode_channel_number(Bytes value);  ///< the raw 16 bits
-std::optional<uint64_t> decode_reservation_token(
-    Bytes value);  ///< eight opaque bytes as one number
+/// Eight opaque bytes as one number.
+std::optional<uint64_t> decode_reservation_token(Bytes value);
 
 /// CHANGE-REQUEST (RFC 5780, Section 7.2).
 struct ChangeRequest {
@@ -75,14 +77,20 @@ struct PasswordAlgorithmValue {
 };
 std::optional<PasswordAlgorithmValue> decode_password_algorithm(Bytes value);
 
+/// PASSWORD-ALGORITHMS (RFC 8489, Section 14.11): in the order of preference; what exceeds kMax is
+/// read and left out.
+struct PasswordAlgorithmsValue {
+  static constexpr size_t kMax = 8;
+  std::array<PasswordAlgorithmValue, kMax> list{};
+  size_t size = 0;
+};
+std::optional<PasswordAlgorithmsValue> decode_password_algorithms(Bytes value);
+
 /// TRANSACTION_TRANSMIT_COUNTER (RFC 7982, Section 3.1).
 struct TransmitCounter {
   uint8_t request = 0;
   uint8_t response = 0;
 };
 std::optional<TransmitCounter> decode_transmit_counter(Bytes value);
-
-/// Bounds of text on receipt (RFC 8489, Sections 14.3, 14.9, 14.10): longer is malformed.
-inline constexpr size_t kMaxTextOnReceipt = 763;
 
 }  // namespace uturn

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "protocol/attribute_type.h"
 #include "protocol/bytes.h"
@@ -33,6 +34,15 @@ enum class ParseError : uint8_t {
 
 inline constexpr size_t kMaxAttributes = 64;  ///< bounds the work for one message
 
+/// Bytes that follow a value of this size so that the next attribute starts on a 32-bit boundary
+/// (RFC 8489, Section 14).
+constexpr size_t padding_of(size_t value_size) { return (4 - value_size % 4) % 4; }
+
+/// The longest text that is read, the longest that is written (RFC 8489, Sections 14.3, 14.8 to
+/// 14.10 and 14.14). USERNAME has fewer than 509 bytes when written.
+inline constexpr size_t kMaxTextOnReceipt = 763;
+inline constexpr size_t kMaxTextOnSending = 509;
+
 /// One attribute: its type and its value without padding.
 struct AttributeView {
   AttributeType type{};
@@ -49,8 +59,14 @@ struct AttributeView {
 ///   |      attributes: type (16) length (16) value, padded to 4     |
 ///
 /// What stands behind MESSAGE-INTEGRITY does not exist, except MESSAGE-INTEGRITY-SHA256 and
-/// FINGERPRINT; behind MESSAGE-INTEGRITY-SHA256 only FINGERPRINT exists (RFC 8489, Sections 14.5
-/// and 14.6); behind FINGERPRINT nothing does. The rule is applied here, once, for everybody.
+/// FINGERPRINT; behind MESSAGE-INTEGRITY-SHA256 only FINGERPRINT exists (RFC 8489, Section 9);
+/// behind FINGERPRINT nothing does (Section 14.7: it is the last). The rule is applied here, once,
+/// for everybody. It follows that
+///   - of each of the three the first counts, and a later one of the same type does not exist;
+///   - MESSAGE-INTEGRITY behind MESSAGE-INTEGRITY-SHA256 does not exist: the order that Section 9
+///     names is the other one, and what was signed first is checked;
+///   - one of a wrong length ends the ordinary attributes like any other and then does not verify;
+///   - what does not exist must still be well-formed: its lengths are part of the message.
 class MessageView {
  public:
   /// `bytes` is one whole datagram or frame. Padding is never looked at.
@@ -65,6 +81,11 @@ class MessageView {
   /// 14).
   std::optional<AttributeView> find(AttributeType type) const;
   bool has(AttributeType type) const { return find(type).has_value(); }
+
+  /// The value of that attribute. `text`: of USERNAME, REALM, NONCE, SOFTWARE …; a text longer than
+  /// kMaxTextOnReceipt is treated like one that is not there.
+  std::optional<Bytes> value(AttributeType type) const;
+  std::optional<std::string_view> text(AttributeType type) const;
 
   /// The attributes that exist by the rule above, in order, duplicates included.
   class Iterator {
@@ -97,10 +118,14 @@ class MessageView {
  private:
   MessageView() = default;
   Bytes bytes_;
-  uint16_t integrity_ = 0;
-  uint16_t integrity_sha256_ = 0;
-  uint16_t fingerprint_ = 0;
-  uint32_t end_ = 0;  ///< where the ordinary attributes end
+  void note(AttributeType type, uint32_t at);  ///< applies the rule to the next attribute
+  size_t existing_from(size_t at) const;       ///< the first that exists, from this boundary on
+
+  // 32 bits: an attribute of the longest message starts beyond 65,535.
+  uint32_t integrity_ = 0;
+  uint32_t integrity_sha256_ = 0;
+  uint32_t fingerprint_ = 0;
+  uint32_t ordinary_end_ = 0;  ///< where the attributes end that are none of these three
 };
 
 /// Is this what a STUN message starts with (RFC 7983: first byte 0 to 3)?
