@@ -10,7 +10,10 @@ namespace uturn {
 
 uint32_t crc32(Bytes bytes);  ///< ITU V.42
 
-/// Absent is fine; there it must be right.
+/// The attribute's value. `covered`: the message up to the attribute, its length field counting it.
+uint32_t fingerprint_of(Bytes covered);
+
+/// Absent is fine; there it must be right, four bytes long and the last attribute.
 bool fingerprint_is_absent_or_right(const MessageView& message);
 
 }  // namespace uturn

@@ -13,7 +13,8 @@ namespace uturn {
 /// Attributes in the order of the calls, padding zeroed (CVE-2020-4067), the length field right
 /// after every call. What does not fit is not written: the builder then is `overflowed()`, keeps
 /// that state, and `finish()` gives no bytes. Error codes carry a reason phrase only when given
-/// one.
+/// one. An attribute behind integrity that a receiver must ignore is a mistake of ours, and stops
+/// the process.
 class MessageBuilder {
  public:
   MessageBuilder(MutableBytes out, Method method, MessageClass message_class,
@@ -41,6 +42,12 @@ class MessageBuilder {
   MessageBuilder& add_password_algorithm(uint16_t algorithm);
   MessageBuilder& add_transmit_counter(TransmitCounter counter);
 
+  /// DATA whose value stands right behind this buffer, or is sent from elsewhere: only the four
+  /// bytes of the attribute's header are written, and size() counts no more. The length field
+  /// counts the value and its padding, so padding_of(value_size) zero bytes must follow the value.
+  /// The last attribute; a Data indication carries no integrity (RFC 8656, Section 11.3).
+  MessageBuilder& add_data_behind(size_t value_size);
+
   /// MESSAGE-INTEGRITY (HMAC-SHA1, 20 bytes) and -SHA256 (32 bytes, or `length` of 16..32 in steps
   /// of 4) over all that stands before; only FINGERPRINT, or SHA-256 after SHA-1, may follow.
   MessageBuilder& add_integrity(Bytes key);
@@ -52,11 +59,17 @@ class MessageBuilder {
   Bytes finish() const { return overflowed_ ? Bytes{} : Bytes{out_.first(size_)}; }
 
  private:
+  /// What has been written: decides what may follow.
+  enum class Stage : uint8_t { attributes, integrity, integrity_sha256, complete };
+
   uint8_t* reserve(AttributeType type, size_t value_size);  ///< null when it does not fit
+  uint8_t* reserve_ordinary(AttributeType type, size_t value_size);
+  void write_length(size_t message_size);
   TransactionId id_;
   MutableBytes out_;
   size_t size_ = 0;
   bool overflowed_ = false;
+  Stage stage_ = Stage::attributes;
 };
 
 }  // namespace uturn
