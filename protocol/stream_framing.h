@@ -21,13 +21,16 @@ struct Frame {
 };
 
 enum class FramingError : uint8_t {
-  incomplete,  ///< come back with at least `kStunHeaderSize` or `frame_size_hint` bytes
+  incomplete,  ///< come back with more bytes; never more than kMaxFrameSize are needed
   not_turn,    ///< the first bytes are neither: close the connection
 };
 
 /// The frame that starts at the front, by header only: no copy, no look at the content. Any
-/// chunking of a stream gives the same frames. A STUN length that is no multiple of 4 is not_turn.
-/// Computed in size_t: 20 + 65,532 does not wrap (CVE-2026-68552).
+/// chunking of a stream gives the same frames. A frame is there when its padding is. Not TURN: a
+/// first byte outside 0..3 and 64..127, a STUN length that is no multiple of 4, a wrong cookie.
+/// Whether a channel number may be used is decided later: 0x5000 and up is a frame that is
+/// dropped, not an end of the stream (RFC 8656, Section 12.6). Computed in size_t: 20 + 65,532 does
+/// not wrap (CVE-2026-68552).
 Result<Frame, FramingError> next_frame(Bytes buffer);
 
 /// The longest a frame can be: 4 + 65,535 + 1 of padding, or 20 + 65,532.
