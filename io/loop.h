@@ -57,14 +57,16 @@ struct ReceivedDatagram {
   Packet packet;
 };
 
-/// One datagram to send: header and payload back to back. Queued; both must stay valid until the
-/// pass ends. `ip.source` is the address to leave from; `ip.ttl` 0 is the system's default.
+/// One datagram to send: header, payload and `padding` zero bytes (0 to 3: the end of a Data
+/// indication) back to back. Queued; header and payload must stay valid until the pass ends.
+/// `ip.source` is the address to leave from; `ip.ttl` 0 is the system's default.
 struct OutgoingDatagram {
   SocketId via;
   TransportAddress to;
   Bytes header;
   Bytes payload;
   IpFields ip;
+  uint8_t padding = 0;
 };
 
 /// An ICMP error from a relay socket's error queue. `destination` is whom the offending datagram
