@@ -12,6 +12,10 @@ namespace uturn {
 
 enum class PasswordAlgorithm : uint16_t { md5 = 0x0001, sha256 = 0x0002 };
 
+/// False where OpenSSL refuses it, as a FIPS provider refuses MD5: an error to be told at start.
+/// Nothing may be derived by it then.
+bool is_available(PasswordAlgorithm algorithm);
+
 /// A long-term key: 16 bytes by MD5, 32 by SHA-256. Wiped when it goes. Never printed.
 class Key {
  public:
