@@ -8,13 +8,19 @@
 
 namespace uturn {
 
-/// password = base64(HMAC-SHA1(secret, username)); username is `expiry:id`, `id:expiry` or
-/// `expiry`. The id may contain more separators. A name that holds no expiry is unknown here.
+/// username is `expiry:id`, `id:expiry` or `expiry`, where expiry counts seconds since 1970 in
+/// decimal digits. The id may contain more separators. Where both ends are digits the first is the
+/// expiry.
 struct RestName {
   CalendarTime expires_at{};
   std::string_view id;  ///< empty for a bare expiry
 };
+/// nullopt for a name that holds no expiry.
 std::optional<RestName> parse_rest_name(std::string_view username, char separator);
+
+/// "1700003600:alice" for now + ttl; without the separator where the id is empty.
+std::string make_rest_name(CalendarTime expires_at, std::string_view id, char separator = ':');
+/// base64(HMAC-SHA1(secret, username)), padded. A secret itself: whoever keeps it wipes it.
 std::string rest_password(std::string_view secret, std::string_view username);
 
 /// With several secrets a user has as many possible keys. A directory answers one, so the secrets
@@ -23,11 +29,15 @@ std::string rest_password(std::string_view secret, std::string_view username);
 class RestSecrets {
  public:
   static constexpr size_t kMaxSecrets = 16;
+  /// More secrets than kMaxSecrets are refused by the configuration, not here.
   RestSecrets(std::string realm, std::vector<std::string> secrets, char separator = ':');
+  RestSecrets(const RestSecrets&) = delete;
+  RestSecrets& operator=(const RestSecrets&) = delete;
   ~RestSecrets();  ///< wipes the secrets
 
   size_t size() const { return secrets_.size(); }
-  /// The user by the secret of this index; nullopt where the name is not of the REST form.
+  /// The user by the secret of this index; nullopt where the name is not of the REST form. Its
+  /// quota_id is the id: empty for a bare expiry, which names nobody to count by (Quota).
   std::optional<User> candidate(size_t index, std::string_view username) const;
 
  private:

@@ -14,7 +14,7 @@ class StaticUsers final : public UserDirectory {
   explicit StaticUsers(std::string realm) : realm_(std::move(realm)) {}
 
   void add_password(std::string_view username, std::string_view password);  ///< keeps keys only
-  void add_key(std::string_view username, const Key& key);
+  void add_key(std::string_view username, const Key& key);  ///< one of each algorithm at the most
   size_t size() const { return users_.size(); }
 
   UserLookup look_up(const UserQuestion& question, DirectoryTicket ticket, Now now) override;
@@ -22,6 +22,7 @@ class StaticUsers final : public UserDirectory {
   bool knows_userhash() const override { return true; }
 
  private:
+  void add(User user);
   std::string realm_;
   std::unordered_map<std::string, User> users_;
   std::unordered_map<std::string, std::string> names_by_hash_;

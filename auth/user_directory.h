@@ -17,9 +17,9 @@ namespace uturn {
 /// without its timestamp, else the name.
 struct User {
   std::string username;
-  std::string quota_id;
-  std::optional<Key> md5;
-  std::optional<Key> sha256;
+  std::string quota_id{};
+  std::optional<Key> md5{};
+  std::optional<Key> sha256{};
   CalendarTime expires_at = CalendarTime::max();  ///< TURN REST: the credential ends then
 };
 
@@ -36,9 +36,9 @@ using UserLookup = std::variant<User, UserUnknown, UserTryLater, UserPending>;
 
 /// The question: by name, or by USERHASH (then username is empty).
 struct UserQuestion {
-  std::string_view username;
-  Bytes userhash;
-  std::string_view realm;
+  std::string_view username{};
+  Bytes userhash{};
+  std::string_view realm{};
 };
 
 /// Implemented by static users, TURN REST secrets, databases, and chains of them. Called on a

@@ -1,0 +1,81 @@
+// RestSecrets: names taken apart, passwords computed from the shared secrets.
+#include "auth/rest_secrets.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+
+#include <charconv>
+
+#include "protocol/message_integrity.h"
+
+namespace uturn {
+namespace {
+
+std::optional<CalendarTime> parse_expiry(std::string_view digits) {
+  const bool all_digits = std::ranges::all_of(digits, [](char c) { return c >= '0' && c <= '9'; });
+  if (digits.empty() || !all_digits) return std::nullopt;
+  int64_t seconds = 0;
+  const auto [end, error] = std::from_chars(digits.begin(), digits.end(), seconds);
+  if (error != std::errc{} || end != digits.end()) return std::nullopt;
+  return CalendarTime{std::chrono::seconds{seconds}};
+}
+
+}  // namespace
+
+std::optional<RestName> parse_rest_name(std::string_view username, char separator) {
+  const size_t first = username.find(separator);
+  if (first == username.npos) {
+    const auto expiry = parse_expiry(username);
+    if (!expiry) return std::nullopt;
+    return RestName{*expiry, {}};
+  }
+  if (const auto expiry = parse_expiry(username.substr(0, first))) {
+    return RestName{*expiry, username.substr(first + 1)};
+  }
+  const size_t last = username.rfind(separator);
+  if (const auto expiry = parse_expiry(username.substr(last + 1))) {
+    return RestName{*expiry, username.substr(0, last)};
+  }
+  return std::nullopt;
+}
+
+std::string make_rest_name(CalendarTime expires_at, std::string_view id, char separator) {
+  std::string name = std::to_string(expires_at.time_since_epoch().count());
+  if (!id.empty()) name.append(1, separator).append(id);
+  return name;
+}
+
+std::string rest_password(std::string_view secret, std::string_view username) {
+  auto mac = hmac_sha1(bytes_of(secret), bytes_of(username));
+  std::array<uint8_t, 29> text{};  // 28 characters and OpenSSL's final zero
+  const int size = EVP_EncodeBlock(text.data(), mac.data(), static_cast<int>(mac.size()));
+  std::string password{text_of(Bytes{text}.first(static_cast<size_t>(size)))};
+  OPENSSL_cleanse(mac.data(), mac.size());
+  OPENSSL_cleanse(text.data(), text.size());
+  return password;
+}
+
+RestSecrets::RestSecrets(std::string realm, std::vector<std::string> secrets, char separator)
+    : realm_(std::move(realm)), secrets_(std::move(secrets)), separator_(separator) {
+  CHECK(secrets_.size() <= kMaxSecrets);
+}
+
+RestSecrets::~RestSecrets() {
+  for (std::string& secret : secrets_) OPENSSL_cleanse(secret.data(), secret.size());
+}
+
+std::optional<User> RestSecrets::candidate(size_t index, std::string_view username) const {
+  CHECK(index < secrets_.size());
+  const auto name = parse_rest_name(username, separator_);
+  if (!name) return std::nullopt;
+  std::string password = rest_password(secrets_[index], username);
+  User user{.username = std::string{username},
+            .quota_id = std::string{name->id},
+            .md5 = Key::derive(PasswordAlgorithm::md5, username, realm_, password),
+            .sha256 = Key::derive(PasswordAlgorithm::sha256, username, realm_, password),
+            .expires_at = name->expires_at};
+  OPENSSL_cleanse(password.data(), password.size());
+  return user;
+}
+
+}  // namespace uturn
