@@ -13,10 +13,13 @@
 
 namespace uturn {
 
-/// What the nonce cookie announces (RFC 8489, Section 18.1).
+/// What the nonce cookie announces (RFC 8489, Section 18.1), and one thing that only we read: was
+/// SHA-256 on the list of PASSWORD-ALGORITHMS that went out with this nonce? Without it nobody who
+/// keeps nothing could compare the client's copy of the list (RFC 8489, Section 9.2.4).
 struct SecurityFeatures {
   bool password_algorithms = false;
   bool username_anonymity = false;
+  bool sha256 = false;
   friend bool operator==(const SecurityFeatures&, const SecurityFeatures&) = default;
 };
 
@@ -24,9 +27,12 @@ struct SecurityFeatures {
 enum class FeatureBitOrder : uint8_t { erratum_6290, most_significant_first };
 
 /// One HMAC key of the nonces; a fleet may share them, rotation keeps the older ones for checking.
+/// Wiped when it goes.
 struct NonceKey {
-  uint8_t id = 0;
+  static constexpr uint8_t kMaxId = 31;
+  uint8_t id = 0;  ///< 0..kMaxId, no two alike among the keys of one server
   std::array<uint8_t, 32> secret{};
+  ~NonceKey();
 };
 
 enum class NonceVerdict : uint8_t {
@@ -37,11 +43,14 @@ enum class NonceVerdict : uint8_t {
 
 /// A nonce is text: "obMatJos2", four characters of security features, then base64 (no padding) of
 ///
-///   version|key id (1)  minted at (4, seconds)  salt (4)  MAC (10)
+///   version (2 bits) | SHA-256 announced (1) | key id (5)   1 byte
+///   minted at, seconds since 1970                           4 bytes
+///   salt                                                    4 bytes
+///   MAC: HMAC-SHA256, truncated                            10 bytes
 ///
-/// The salt is a keyed hash of the client's port, so that two ports never get the same nonce
-/// while a changed port still verifies (RFC 8489, Section 9.2.4). The MAC, HMAC-SHA256 truncated,
-/// covers the features, the client IP address (canonical) and the fields before it.
+/// The salt is the client's port under a keyed mask: two ports never get the same nonce, while a
+/// changed port still verifies, since nothing compares it (RFC 8489, Section 9.2.4). The MAC covers
+/// the features, the client's IP address (canonical) and the fields before it.
 class NonceMint {
  public:
   struct Settings {
@@ -49,7 +58,7 @@ class NonceMint {
     Duration lifetime = std::chrono::hours(1);
     FeatureBitOrder bit_order = FeatureBitOrder::erratum_6290;
   };
-  static constexpr size_t kMaxSize = 48;
+  static constexpr size_t kMaxSize = 48;  ///< 39 are used
   static constexpr Duration kFutureTolerance = std::chrono::seconds(60);
 
   explicit NonceMint(Settings settings);
