@@ -1,6 +1,7 @@
 // PeerPolicy: to whom may be relayed.
 #pragma once
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -25,34 +26,46 @@ struct PeerDecision {
   bool is_permitted() const { return rule == PeerRule::permitted || rule == PeerRule::allowed; }
 };
 
+/// The setting that would allow what was denied, "peers.allow: [10.0.0.0/8]"; empty where none can.
+std::string option_that_would_allow(const PeerDecision& decision);
+
 /// Order: built-in never, `allow`, `deny`, default deny, permitted, whatever the prefix lengths.
-/// Compared in canonical form (IpAddress::canonical), the given rules too; a rule about a disguised
-/// IPv4 range counts for IPv4. An own relayed transport address is not decided here: the relay asks
-/// its held ports first.
+/// An own relayed transport address is not decided here: the relay asks its held ports first.
+///
+/// Compared in canonical form (IpAddress::canonical), the given rules too: a rule that lies wholly
+/// within one disguise (v4-mapped, v4-compatible, 6to4, NAT64) counts for the IPv4 addresses it
+/// means, a wider one, ::/0, for IPv6 only. The one exception is 64:ff9b:1::/48, the translation
+/// prefix of local use: where in it the IPv4 address stands is each network's choice (RFC 8215,
+/// RFC 6052), so it is decided as it was given, and only a rule within it can allow any of it.
 class PeerPolicy {
  public:
   struct Settings {
-    std::vector<AddressRange> allow;
-    std::vector<AddressRange> deny;
+    std::vector<AddressRange> allow{};
+    std::vector<AddressRange> deny{};
     /// Listeners, metrics, admin, credential service. A wildcard counts for every local address.
-    std::vector<TransportAddress> own_services;
-    std::vector<IpAddress> local_addresses;  ///< what a wildcard stands for
-    bool default_deny = true;                ///< false only for configurations imported from coturn
+    std::vector<TransportAddress> own_services{};
+    /// What a wildcard stands for, beside loopback: addresses of interfaces, external ones as well.
+    std::vector<IpAddress> local_addresses{};
+    bool default_deny = true;  ///< false only for configurations imported from coturn
   };
 
-  explicit PeerPolicy(Settings settings);
+  explicit PeerPolicy(const Settings& settings);
 
   /// For permissions, where only the address counts.
   PeerDecision decide(const IpAddress& peer) const;
   /// For datagrams and channels: an own service is never a peer, its address with another port may
   /// be.
   PeerDecision decide(const TransportAddress& peer) const;
+  /// The part of the above that a permission has not answered yet: for every Send indication.
+  bool is_own_service(const TransportAddress& peer) const;
 
  private:
-  struct Table;  // sorted, non-overlapping; binary search
-  Settings settings_;
-  std::vector<AddressRange> allow_;  ///< canonical, merged, sorted by first
+  std::vector<AddressRange> allow_;  ///< canonical, merged, sorted by first: binary search
   std::vector<AddressRange> deny_;
+  std::vector<TransportAddress> own_services_;  ///< canonical, without scope, sorted
+  std::vector<uint16_t> wildcard_ports_;        ///< of own services on every local address; sorted
+  std::vector<IpAddress> local_addresses_;      ///< canonical, sorted
+  bool default_deny_;
 };
 
 }  // namespace uturn

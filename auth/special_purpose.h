@@ -14,11 +14,15 @@ struct SpecialPurposeRange {
   bool globally_reachable;  ///< an exception inside a wider range: permitted
 };
 
-/// The most specific entry wins: 192.0.0.9/32 is reachable inside 192.0.0.0/24. Multicast is here
-/// too.
+/// Both registries, multicast and site-local, sorted by first address, an enclosing range before
+/// what it encloses. Any two are disjoint or nested.
 std::span<const SpecialPurposeRange> special_purpose_ranges();
 
-/// When the registries were read; stands in the source and in the log.
+/// The most specific range that contains a canonical address, null where none does: 192.0.0.9/32 is
+/// reachable inside 192.0.0.0/24, which is not.
+const SpecialPurposeRange* find_special_purpose(const IpAddress& canonical);
+
+/// The month whose state of the registries the source holds; stands in the log.
 std::string_view special_purpose_date();
 
 }  // namespace uturn
