@@ -15,35 +15,63 @@
 #include "protocol/message_builder.h"
 #include "protocol/message_integrity.h"
 #include "protocol/message_view.h"
+#include "protocol/result.h"
 
 namespace uturn {
 
 /// Who somebody has proved to be; an allocation keeps it.
 struct Identity {
   std::string username;
-  std::string quota_id;
-  std::optional<Key> key;  ///< what answers are signed with; none under --no-auth
+  std::string quota_id;      ///< empty: nobody to count by
+  std::optional<Key> key{};  ///< what answers are signed with; none under --no-auth
 };
 
 struct Accepted {
   Identity identity;
-  Integrity integrity = Integrity::sha1;  ///< sign answers with the kind the request had
+  Integrity integrity = Integrity::sha1;  ///< what answers are signed with (Section 9.2.4)
 };
 
-/// An error to answer. `challenge`: with REALM, NONCE and PASSWORD-ALGORITHMS. `identity`: who it
-/// is where that was proved (438 after good integrity), so that the answer can be signed.
+/// Why authentication failed, for counters and debug logs; the client is not told more than the
+/// error code.
+enum class AuthFailure : uint8_t {
+  no_integrity,        ///< the first request: nothing wrong with it
+  missing_attribute,   ///< USERNAME or USERHASH, REALM or NONCE
+  malformed,           ///< a text too long, a USERHASH of another length, an undecodable algorithm
+  algorithm_mismatch,  ///< PASSWORD-ALGORITHM and PASSWORD-ALGORITHMS break Section 9.2.4
+  wrong_realm,
+  unknown_user,
+  no_key,  ///< the user has no key of the algorithm asked for
+  wrong_password,
+  expired,
+  stale_nonce,
+  alien_nonce,  ///< of another server, key or client
+};
+std::string_view name_of(AuthFailure failure);  ///< "wrong password"
+
+/// An error to answer. `challenge`: with REALM, NONCE and PASSWORD-ALGORITHMS. `proved`: who it is
+/// where that was proved (438 after good integrity), so that the answer can be signed.
 struct Rejected {
   ErrorCode code{};
   bool challenge = false;
-  std::optional<Accepted> proved;
+  std::optional<Accepted> proved{};
+  AuthFailure why{};
 };
-struct Pending {};  ///< ask again with complete() when the directory has answered
+/// Ask again with complete() when the directory has answered.
+struct Pending {
+  size_t directory = 0;  ///< which was asked; complete() wants to know
+};
 struct Silence {};  ///< the directory cannot answer: no answer, the client retransmits
 using AuthVerdict = std::variant<Accepted, Rejected, Pending, Silence>;
 
+/// The question that an answer belongs to. By default the last: an unknown user stays unknown.
+struct Asked {
+  DirectoryTicket ticket = 0;
+  size_t directory = SIZE_MAX;
+};
+
 /// One realm's authentication. One per shard (directories that are shared lock inside). Sources are
 /// asked in the order static users, REST secrets, further directories; the first that knows the
-/// name decides.
+/// name decides. A name of the REST form that no secret fits may be one of a directory.
 class Authenticator {
  public:
   struct Settings {
@@ -53,19 +81,27 @@ class Authenticator {
     NonceMint::Settings nonce;
   };
 
+  /// Any source may be null or empty. What is announced is decided here, so static users are
+  /// complete by now; they answer at once, always.
   Authenticator(Settings settings, std::shared_ptr<UserDirectory> static_users,
                 std::shared_ptr<RestSecrets> rest_secrets,
                 std::vector<std::shared_ptr<UserDirectory>> directories);
 
   /// `known`: the identity of the allocation on this five-tuple. A request by that name is verified
-  /// with its key and no directory is asked: an expired credential ends no running allocation.
+  /// with its key and no directory is asked: an expired credential ends no running allocation. Only
+  /// where the request asks for another algorithm than that key's (the list may have changed with a
+  /// reload) are the sources asked again, and the expiry still is not. Another name is
+  /// authenticated like a new one; that it is the wrong one (441) is for the caller to say.
   AuthVerdict check(const MessageView& request, const ClientAddress& client, const Identity* known,
                     DirectoryTicket ticket, Now now) const;
-  /// The same checks, with the answer that was pending.
+  /// The same checks, with the answer that was pending. With `asked`, a user unknown there is
+  /// looked for in the directories behind it, which may make it pending again.
   AuthVerdict complete(const MessageView& request, const ClientAddress& client,
-                       const UserAnswer& answer, Now now) const;
+                       const UserAnswer& answer, Now now, const Identity* known = nullptr,
+                       Asked asked = {}) const;
 
-  /// REALM, NONCE and, where announced, PASSWORD-ALGORITHMS of a 401 or 438.
+  /// REALM, NONCE and PASSWORD-ALGORITHMS of a 401 or 438. The list is always there (Section 9.2.4
+  /// demands it, old clients skip it) and holds MD5 alone where a source cannot do SHA-256.
   void add_challenge(MessageBuilder& answer, const ClientAddress& client, Now now) const;
 
   SecurityFeatures features() const { return features_; }
@@ -73,6 +109,16 @@ class Authenticator {
   bool is_required() const { return settings_.required; }
 
  private:
+  struct Attempt;
+  Result<Attempt, Rejected> read_attempt(const MessageView& request, const ClientAddress& client,
+                                         Now now) const;
+  AuthVerdict ask_sources(const Attempt& attempt, DirectoryTicket ticket) const;
+  std::optional<AuthVerdict> try_rest_secrets(const Attempt& attempt) const;
+  AuthVerdict ask_directories(const Attempt& attempt, size_t from, DirectoryTicket ticket) const;
+  AuthVerdict verify(const Attempt& attempt, const User& user) const;
+  AuthVerdict accept(const Attempt& attempt, const User& user, const Key& key) const;
+  AuthVerdict check_nonce(const Attempt& attempt, Identity identity) const;
+
   Settings settings_;
   NonceMint nonces_;
   std::shared_ptr<UserDirectory> static_users_;

@@ -1,0 +1,293 @@
+// Authenticator: RFC 8489, Section 9.2.4, check by check.
+#include "auth/authenticator.h"
+
+#include <utility>
+
+#include "protocol/attributes.h"
+
+namespace uturn {
+namespace {
+
+// In the order we prefer them. The client's copy is compared byte by byte with this.
+constexpr std::array<uint16_t, 2> kAlgorithms{static_cast<uint16_t>(PasswordAlgorithm::sha256),
+                                              static_cast<uint16_t>(PasswordAlgorithm::md5)};
+
+std::span<const uint16_t> algorithms_announced(SecurityFeatures features) {
+  return std::span{kAlgorithms}.last(features.sha256 ? 2 : 1);
+}
+
+bool is_list_of(Bytes password_algorithms, std::span<const uint16_t> algorithms) {
+  std::array<uint8_t, 4 * kAlgorithms.size()> expected{};  // number and length 0 of the parameters
+  for (size_t i = 0; i < algorithms.size(); ++i) store_be16(&expected[4 * i], algorithms[i]);
+  return equal(password_algorithms, Bytes{expected}.first(4 * algorithms.size()));
+}
+
+Failure<Rejected> bad_request(AuthFailure why) {
+  return Failure{Rejected{.code = ErrorCode::bad_request, .why = why}};
+}
+
+Rejected unauthenticated(AuthFailure why) {
+  return {.code = ErrorCode::unauthenticated, .challenge = true, .why = why};
+}
+
+/// "With any quotes and trailing nulls removed" (RFC 8489, Section 9.2.2).
+std::string_view without_quotes_and_nulls(Bytes value) {
+  std::string_view text = text_of(value);
+  while (text.ends_with('\0')) text.remove_suffix(1);
+  if (text.size() >= 2 && text.starts_with('"') && text.ends_with('"')) {
+    text = text.substr(1, text.size() - 2);
+  }
+  return text;
+}
+
+/// What PASSWORD-ALGORITHM says, and what answers are therefore signed with.
+struct AlgorithmChoice {
+  PasswordAlgorithm algorithm = PasswordAlgorithm::md5;
+  Integrity answer_by = Integrity::sha1;
+};
+
+/// `announced`: by the nonce of the request.
+Result<AlgorithmChoice, AuthFailure> read_algorithm(const MessageView& request,
+                                                    SecurityFeatures announced) {
+  const auto algorithm = request.find(AttributeType::password_algorithm);
+  const auto list = request.find(AttributeType::password_algorithms);
+  AlgorithmChoice choice;
+  if (!algorithm && !list) return choice;
+
+  if (algorithm) {
+    const auto chosen = decode_password_algorithm(algorithm->value);
+    if (!chosen || !chosen->parameters.empty()) return Failure{AuthFailure::malformed};
+    if (std::ranges::find(kAlgorithms, chosen->algorithm) == kAlgorithms.end()) {
+      return Failure{AuthFailure::algorithm_mismatch};
+    }
+    choice = {static_cast<PasswordAlgorithm>(chosen->algorithm), Integrity::sha256};
+  }
+  // Behind a nonce that announced nothing, nothing can have been bid down.
+  if (!announced.password_algorithms) return choice;
+
+  const auto sent = algorithms_announced(announced);
+  const bool is_from_list =
+      std::ranges::find(sent, static_cast<uint16_t>(choice.algorithm)) != sent.end();
+  if (!algorithm || !list || !is_list_of(list->value, sent) || !is_from_list) {
+    return Failure{AuthFailure::algorithm_mismatch};
+  }
+  return choice;
+}
+
+/// MESSAGE-INTEGRITY-SHA256 where it is there, otherwise MESSAGE-INTEGRITY: by the same key.
+bool is_signed_by(const MessageView& request, const Key& key) {
+  return request.integrity_sha256_offset() != 0 ? verify_integrity_sha256(request, key.bytes())
+                                                : verify_integrity(request, key.bytes());
+}
+
+}  // namespace
+
+/// A request that has everything the mechanism needs, and nothing proved yet. Views the request.
+struct Authenticator::Attempt {
+  const MessageView& request;
+  const ClientAddress& client;
+  Now now;
+  std::string_view username{};  ///< or else the hash:
+  Bytes userhash{};
+  std::string_view nonce{};
+  AlgorithmChoice choice{};
+  bool has_allocation = false;  ///< by this very name: its credential may have expired meanwhile
+
+  /// Called for requests within an allocation only: the hash costs a digest.
+  bool is_named(std::string_view name, std::string_view realm) const {
+    if (!userhash.empty()) return equal(userhash, uturn::userhash(name, realm));
+    return username == name;
+  }
+  const std::optional<Key>& key_of(const User& user) const {
+    return choice.algorithm == PasswordAlgorithm::md5 ? user.md5 : user.sha256;
+  }
+};
+
+Authenticator::Authenticator(Settings settings, std::shared_ptr<UserDirectory> static_users,
+                             std::shared_ptr<RestSecrets> rest_secrets,
+                             std::vector<std::shared_ptr<UserDirectory>> directories)
+    : settings_(std::move(settings)),
+      nonces_(settings_.nonce),
+      static_users_(std::move(static_users)),
+      rest_secrets_(std::move(rest_secrets)),
+      directories_(std::move(directories)) {
+  // REST secrets can produce any key and enumerate no name.
+  features_ = {.password_algorithms = true,
+               .username_anonymity = settings_.announce_username_anonymity &&
+                                     (rest_secrets_ == nullptr || rest_secrets_->size() == 0),
+               .sha256 = true};
+  const auto restrict_to = [this](const UserDirectory& source) {
+    features_.sha256 = features_.sha256 && source.knows_sha256();
+    features_.username_anonymity = features_.username_anonymity && source.knows_userhash();
+  };
+  if (static_users_ != nullptr) restrict_to(*static_users_);
+  for (const auto& directory : directories_) restrict_to(*directory);
+}
+
+AuthVerdict Authenticator::check(const MessageView& request, const ClientAddress& client,
+                                 const Identity* known, DirectoryTicket ticket, Now now) const {
+  if (!settings_.required) return Accepted{};
+  auto attempt = read_attempt(request, client, now);
+  if (!attempt) return attempt.error();
+
+  attempt->has_allocation =
+      known != nullptr && known->key && attempt->is_named(known->username, settings_.realm);
+  if (attempt->has_allocation && known->key->algorithm() == attempt->choice.algorithm) {
+    if (!is_signed_by(request, *known->key)) return unauthenticated(AuthFailure::wrong_password);
+    return check_nonce(*attempt, *known);
+  }
+  return ask_sources(*attempt, ticket);
+}
+
+AuthVerdict Authenticator::complete(const MessageView& request, const ClientAddress& client,
+                                    const UserAnswer& answer, Now now, const Identity* known,
+                                    Asked asked) const {
+  auto attempt = read_attempt(request, client, now);
+  if (!attempt) return attempt.error();
+  attempt->has_allocation =
+      known != nullptr && known->key && attempt->is_named(known->username, settings_.realm);
+
+  if (std::holds_alternative<UserTryLater>(answer)) return Silence{};
+  if (const auto* user = std::get_if<User>(&answer)) return verify(*attempt, *user);
+  const size_t next = asked.directory < directories_.size() ? asked.directory + 1 : SIZE_MAX;
+  return ask_directories(*attempt, next, asked.ticket);
+}
+
+/// The checks that need nobody's key, in their order.
+Result<Authenticator::Attempt, Rejected> Authenticator::read_attempt(const MessageView& request,
+                                                                     const ClientAddress& client,
+                                                                     Now now) const {
+  if (request.integrity_offset() == 0 && request.integrity_sha256_offset() == 0) {
+    return Failure{unauthenticated(AuthFailure::no_integrity)};
+  }
+
+  const auto username = request.find(AttributeType::username);
+  const auto userhash = request.find(AttributeType::userhash);
+  const auto realm = request.find(AttributeType::realm);
+  const auto nonce = request.find(AttributeType::nonce);
+  if ((!username && !userhash) || !realm || !nonce) {
+    return bad_request(AuthFailure::missing_attribute);
+  }
+  const bool is_text_too_long = (username && username->value.size() > kMaxTextOnReceipt) ||
+                                realm->value.size() > kMaxTextOnReceipt ||
+                                nonce->value.size() > kMaxTextOnReceipt;
+  const bool is_no_hash = userhash && userhash->value.size() != 32;
+  if (is_text_too_long || is_no_hash) return bad_request(AuthFailure::malformed);
+
+  Attempt attempt{.request = request, .client = client, .now = now};
+  attempt.nonce = text_of(nonce->value);
+  // Where both are sent the name is taken: the hash is only its replacement (Section 14.4).
+  if (username) {
+    attempt.username = without_quotes_and_nulls(username->value);
+  } else {
+    attempt.userhash = userhash->value;
+  }
+
+  const auto choice = read_algorithm(request, nonces_.features_of(attempt.nonce));
+  if (!choice) return bad_request(choice.error());
+  attempt.choice = *choice;
+
+  if (without_quotes_and_nulls(realm->value) != settings_.realm) {
+    return Failure{unauthenticated(AuthFailure::wrong_realm)};
+  }
+  return attempt;
+}
+
+AuthVerdict Authenticator::ask_sources(const Attempt& attempt, DirectoryTicket ticket) const {
+  if (static_users_ != nullptr) {
+    const UserQuestion question{attempt.username, attempt.userhash, settings_.realm};
+    const UserLookup found = static_users_->look_up(question, ticket, attempt.now);
+    if (const auto* user = std::get_if<User>(&found)) return verify(attempt, *user);
+    CHECK(std::holds_alternative<UserUnknown>(found));
+  }
+  if (auto verdict = try_rest_secrets(attempt)) return *std::move(verdict);
+  return ask_directories(attempt, 0, ticket);
+}
+
+/// Nothing where no secret fits: then the name may still be a directory's.
+std::optional<AuthVerdict> Authenticator::try_rest_secrets(const Attempt& attempt) const {
+  if (rest_secrets_ == nullptr || !attempt.userhash.empty()) return std::nullopt;
+  for (size_t i = 0; i < rest_secrets_->size(); ++i) {
+    const auto user = rest_secrets_->candidate(i, attempt.username);
+    if (!user) return std::nullopt;
+    const auto& key = attempt.key_of(*user);
+    if (is_signed_by(attempt.request, *key)) return accept(attempt, *user, *key);
+  }
+  return std::nullopt;
+}
+
+AuthVerdict Authenticator::ask_directories(const Attempt& attempt, size_t from,
+                                           DirectoryTicket ticket) const {
+  const UserQuestion question{attempt.username, attempt.userhash, settings_.realm};
+  for (size_t i = from; i < directories_.size(); ++i) {
+    const UserLookup found = directories_[i]->look_up(question, ticket, attempt.now);
+    if (std::holds_alternative<UserPending>(found)) return Pending{i};
+    if (std::holds_alternative<UserTryLater>(found)) return Silence{};
+    if (const auto* user = std::get_if<User>(&found)) return verify(attempt, *user);
+  }
+  return unauthenticated(AuthFailure::unknown_user);
+}
+
+AuthVerdict Authenticator::verify(const Attempt& attempt, const User& user) const {
+  const auto& key = attempt.key_of(user);
+  if (!key) return unauthenticated(AuthFailure::no_key);
+  if (!is_signed_by(attempt.request, *key)) return unauthenticated(AuthFailure::wrong_password);
+  return accept(attempt, user, *key);
+}
+
+/// The password was right. Is it still, and is the nonce?
+AuthVerdict Authenticator::accept(const Attempt& attempt, const User& user, const Key& key) const {
+  if (!attempt.has_allocation && user.expires_at <= attempt.now.calendar) {
+    return unauthenticated(AuthFailure::expired);
+  }
+  return check_nonce(attempt, {.username = user.username, .quota_id = user.quota_id, .key = key});
+}
+
+AuthVerdict Authenticator::check_nonce(const Attempt& attempt, Identity identity) const {
+  Accepted accepted{.identity = std::move(identity), .integrity = attempt.choice.answer_by};
+  const NonceVerdict verdict = nonces_.check(attempt.nonce, attempt.client, attempt.now);
+  if (verdict == NonceVerdict::fresh) return accepted;
+  return Rejected{
+      .code = ErrorCode::stale_nonce,
+      .challenge = true,
+      .proved = std::move(accepted),
+      .why = verdict == NonceVerdict::stale ? AuthFailure::stale_nonce : AuthFailure::alien_nonce};
+}
+
+void Authenticator::add_challenge(MessageBuilder& answer, const ClientAddress& client,
+                                  Now now) const {
+  std::array<char, NonceMint::kMaxSize> nonce{};
+  answer.add_text(AttributeType::realm, settings_.realm)
+      .add_text(AttributeType::nonce, nonces_.mint(nonce, client, features_, now))
+      .add_password_algorithms(algorithms_announced(features_));
+}
+
+std::string_view name_of(AuthFailure failure) {
+  switch (failure) {
+    case AuthFailure::no_integrity:
+      return "no integrity";
+    case AuthFailure::missing_attribute:
+      return "missing attribute";
+    case AuthFailure::malformed:
+      return "malformed";
+    case AuthFailure::algorithm_mismatch:
+      return "algorithm mismatch";
+    case AuthFailure::wrong_realm:
+      return "wrong realm";
+    case AuthFailure::unknown_user:
+      return "unknown user";
+    case AuthFailure::no_key:
+      return "no key";
+    case AuthFailure::wrong_password:
+      return "wrong password";
+    case AuthFailure::expired:
+      return "expired";
+    case AuthFailure::stale_nonce:
+      return "stale nonce";
+    case AuthFailure::alien_nonce:
+      return "alien nonce";
+  }
+  return "unknown";
+}
+
+}  // namespace uturn
