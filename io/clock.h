@@ -1,0 +1,19 @@
+// Clock: the monotonic time, and the calendar as it was at start carried on by it.
+#pragma once
+
+#include "protocol/time.h"
+
+namespace uturn {
+
+/// A step of the system's clock changes nothing here: it would cost every client its nonce.
+class Clock {
+ public:
+  Clock();
+  Now now() const;
+  Instant monotonic() const;
+
+ private:
+  Duration calendar_ahead_;  ///< of the monotonic clock, since 1970
+};
+
+}  // namespace uturn

@@ -1,0 +1,159 @@
+// Every socket option of uturn's UDP sockets stands in this file, and the groups of listeners.
+#include "io/udp_socket.h"
+
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "io/control_messages.h"
+
+namespace uturn {
+namespace {
+
+bool set_option(int fd, int level, int name, int value) {
+  return ::setsockopt(fd, level, name, &value, sizeof value) == 0;
+}
+
+int option_of(int fd, int level, int name) {
+  int value = 0;
+  socklen_t size = sizeof value;
+  ::getsockopt(fd, level, name, &value, &size);
+  return value;
+}
+
+// Fragments are allowed, as RFC 8656, Section 15 wants it of datagrams without DONT-FRAGMENT, and
+// no learned path MTU turns a send into EMSGSIZE.
+bool set_ipv4_options(int fd, const UdpSocketSpec& spec) {
+  return set_option(fd, IPPROTO_IP, IP_PKTINFO, 1) && set_option(fd, IPPROTO_IP, IP_RECVTOS, 1) &&
+         set_option(fd, IPPROTO_IP, IP_RECVTTL, 1) &&
+         set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT) &&
+         (!spec.freebind || set_option(fd, IPPROTO_IP, IP_FREEBIND, 1)) &&
+         (spec.kind != SocketKind::relay || set_option(fd, IPPROTO_IP, IP_RECVERR, 1));
+}
+
+bool set_ipv6_options(int fd, const UdpSocketSpec& spec) {
+  return set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) &&
+         set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) &&
+         set_option(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1) &&
+         set_option(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1) &&
+         set_option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DONT) &&
+         (!spec.freebind || set_option(fd, IPPROTO_IPV6, IPV6_FREEBIND, 1)) &&
+         (spec.kind != SocketKind::relay || set_option(fd, IPPROTO_IPV6, IPV6_RECVERR, 1));
+}
+
+bool set_options(int fd, const UdpSocketSpec& spec, bool gro) {
+  if (spec.reuse_port && !set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1)) return false;
+  // Wishes: the kernel caps the buffers, and without the others datagrams arrive one by one and
+  // drops are not told.
+  set_option(fd, SOL_SOCKET, SO_RCVBUF, spec.receive_buffer);
+  set_option(fd, SOL_SOCKET, SO_SNDBUF, spec.send_buffer);
+  set_option(fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
+  if (gro && spec.kind == SocketKind::listener) set_option(fd, IPPROTO_UDP, UDP_GRO, 1);
+  return spec.address.ip.is_v4() ? set_ipv4_options(fd, spec) : set_ipv6_options(fd, spec);
+}
+
+// The port is bound alone once: sockets of a group would let a second instance join, and half of
+// the clients would meet the other server.
+Result<TransportAddress, OpenError> probe_port(UdpSocketSpec spec) {
+  spec.reuse_port = false;
+  const auto alone = UdpSocket::open(spec, false);
+  if (!alone) return Failure{alone.error()};
+  return alone->local_address();
+}
+
+}  // namespace
+
+UdpSocket& UdpSocket::operator=(UdpSocket&& other) noexcept {
+  if (this == &other) return *this;
+  if (fd_ >= 0) ::close(fd_);
+  fd_ = other.release();
+  return *this;
+}
+
+UdpSocket::~UdpSocket() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+Result<UdpSocket, OpenError> UdpSocket::open(const UdpSocketSpec& spec, bool gro) {
+  const int family = spec.address.ip.is_v4() ? AF_INET : AF_INET6;
+  UdpSocket socket(::socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP));
+  if (socket.fd_ < 0 || !set_options(socket.fd_, spec, gro)) return Failure{open_error_of(errno)};
+
+  SocketName name;
+  const socklen_t size = write_name(spec.address, name);
+  if (::bind(socket.fd_, &name.any, size) != 0) return Failure{open_error_of(errno)};
+  return socket;
+}
+
+int UdpSocket::release() { return std::exchange(fd_, -1); }
+
+TransportAddress UdpSocket::local_address() const {
+  SocketName name{};
+  socklen_t size = sizeof name;
+  CHECK(::getsockname(fd_, &name.any, &size) == 0);
+  return read_name(name);
+}
+
+// The kernel doubles what was asked, for its own bookkeeping, and tells the double.
+int UdpSocket::granted_receive_buffer() const { return option_of(fd_, SOL_SOCKET, SO_RCVBUF) / 2; }
+int UdpSocket::granted_send_buffer() const { return option_of(fd_, SOL_SOCKET, SO_SNDBUF) / 2; }
+
+OpenError open_error_of(int error_number) {
+  switch (error_number) {
+    case EADDRINUSE:
+      return OpenError::address_in_use;
+    case EADDRNOTAVAIL:
+    case EAFNOSUPPORT:  // IPv6 is switched off
+      return OpenError::address_not_available;
+    case EACCES:
+    case EPERM:
+      return OpenError::no_permission;
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+      return OpenError::no_descriptors;
+    default:
+      return OpenError::other;
+  }
+}
+
+std::string_view text_of(OpenError error) {
+  switch (error) {
+    case OpenError::address_in_use:
+      return "address in use";
+    case OpenError::address_not_available:
+      return "address not available on this machine";
+    case OpenError::no_permission:
+      return "no permission";
+    case OpenError::no_descriptors:
+      return "no descriptors or memory left";
+    case OpenError::other:
+      break;
+  }
+  return "the kernel refused the socket";
+}
+
+Result<ListenerGroup, OpenError> open_listener_group(UdpSocketSpec spec, size_t shards, bool gro) {
+  CHECK(shards > 0);
+  const auto probed = probe_port(spec);
+  if (!probed) return Failure{probed.error()};
+
+  spec.address = *probed;
+  spec.reuse_port = true;
+  std::vector<UdpSocket> bound;
+  for (size_t shard = 0; shard < shards; ++shard) {
+    auto socket = UdpSocket::open(spec, gro);
+    if (!socket) return Failure{socket.error()};
+    bound.push_back(std::move(*socket));
+  }
+
+  ListenerGroup group{spec.address, {}};
+  for (UdpSocket& socket : bound) group.sockets.push_back({socket.release()});
+  return group;
+}
+
+}  // namespace uturn

@@ -1,0 +1,197 @@
+// UDP sockets as the kernel gives them: options, errors, and the groups of a listener.
+#include "io/udp_socket.h"
+
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include <map>
+#include <set>
+
+#include "io/control_messages.h"
+
+namespace uturn {
+namespace {
+
+UdpSocketSpec spec_on(const char* address, SocketKind kind = SocketKind::relay) {
+  UdpSocketSpec spec;
+  spec.kind = kind;
+  spec.address = *TransportAddress::parse(address);
+  return spec;
+}
+
+int option_of(int fd, int level, int name) {
+  int value = -1;
+  socklen_t size = sizeof value;
+  EXPECT_EQ(::getsockopt(fd, level, name, &value, &size), 0);
+  return value;
+}
+
+void send_byte(const UdpSocket& from, const TransportAddress& to, uint8_t byte) {
+  SocketName name;
+  const socklen_t size = write_name(to, name);
+  ASSERT_EQ(::sendto(from.fd(), &byte, 1, 0, &name.any, size), 1);
+}
+
+/// What waits on a descriptor: loopback delivers before sendto returns.
+std::vector<uint8_t> drain(int fd) {
+  std::vector<uint8_t> bytes;
+  uint8_t byte = 0;
+  while (::recv(fd, &byte, 1, MSG_DONTWAIT) >= 0) bytes.push_back(byte);
+  return bytes;
+}
+
+TEST(UdpSocket, RelaySocketHasItsOptions) {
+  const auto socket = UdpSocket::open(spec_on("127.0.0.1:0"), true);
+  ASSERT_TRUE(socket);
+  EXPECT_NE(socket->local_address().port, 0);
+  EXPECT_EQ(option_of(socket->fd(), IPPROTO_IP, IP_MTU_DISCOVER), IP_PMTUDISC_DONT);
+  EXPECT_EQ(option_of(socket->fd(), IPPROTO_IP, IP_RECVERR), 1);
+  EXPECT_EQ(option_of(socket->fd(), IPPROTO_IP, IP_PKTINFO), 1);
+  EXPECT_EQ(option_of(socket->fd(), SOL_SOCKET, SO_REUSEADDR), 0);
+  EXPECT_EQ(option_of(socket->fd(), SOL_SOCKET, SO_REUSEPORT), 0);
+  EXPECT_EQ(option_of(socket->fd(), IPPROTO_UDP, UDP_GRO), 0);
+}
+
+TEST(UdpSocket, ListenerReceivesTrainsAndReadsNoErrorQueue) {
+  const auto socket = UdpSocket::open(spec_on("127.0.0.1:0", SocketKind::listener), true);
+  ASSERT_TRUE(socket);
+  EXPECT_EQ(option_of(socket->fd(), IPPROTO_UDP, UDP_GRO), 1);
+  EXPECT_EQ(option_of(socket->fd(), IPPROTO_IP, IP_RECVERR), 0);
+}
+
+TEST(UdpSocket, Ipv6IsV6OnlySoThatBothFamiliesShareAPort) {
+  const auto six = UdpSocket::open(spec_on("[::]:0"), false);
+  ASSERT_TRUE(six);
+  EXPECT_EQ(option_of(six->fd(), IPPROTO_IPV6, IPV6_V6ONLY), 1);
+  EXPECT_EQ(option_of(six->fd(), IPPROTO_IPV6, IPV6_MTU_DISCOVER), IPV6_PMTUDISC_DONT);
+  auto spec = spec_on("0.0.0.0:0");
+  spec.address.port = six->local_address().port;
+  EXPECT_TRUE(UdpSocket::open(spec, false));
+}
+
+TEST(UdpSocket, SaysWhyItCannotBeOpened) {
+  const auto first = UdpSocket::open(spec_on("127.0.0.1:0"), false);
+  ASSERT_TRUE(first);
+  auto again = spec_on("127.0.0.1:0");
+  again.address = first->local_address();
+  EXPECT_EQ(UdpSocket::open(again, false).error(), OpenError::address_in_use);
+  EXPECT_EQ(UdpSocket::open(spec_on("192.0.2.1:0"), false).error(),
+            OpenError::address_not_available);
+}
+
+TEST(UdpSocket, FreebindTakesAnAddressThatIsNotThereYet) {
+  for (const char* address : {"192.0.2.1:0", "[2001:db8::1]:0"}) {
+    auto spec = spec_on(address);
+    spec.freebind = true;
+    EXPECT_TRUE(UdpSocket::open(spec, false)) << address;
+  }
+}
+
+TEST(UdpSocket, AtTheLimitOfDescriptorsIsAnError) {
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  rlimit none = before;
+  none.rlim_cur = 0;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  const auto refused = UdpSocket::open(spec_on("127.0.0.1:0"), false);
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error(), OpenError::no_descriptors);
+}
+
+TEST(UdpSocket, TellsTheBufferItWasGranted) {
+  auto spec = spec_on("127.0.0.1:0");
+  spec.receive_buffer = 64 * 1024;
+  spec.send_buffer = 32 * 1024;
+  const auto socket = UdpSocket::open(spec, false);
+  ASSERT_TRUE(socket);
+  EXPECT_EQ(socket->granted_receive_buffer(), 64 * 1024);
+  EXPECT_EQ(socket->granted_send_buffer(), 32 * 1024);
+
+  spec.receive_buffer = 1 << 30;  // far above net.core.rmem_max
+  const auto capped = UdpSocket::open(spec, false);
+  ASSERT_TRUE(capped);
+  EXPECT_LT(capped->granted_receive_buffer(), 1 << 30);
+}
+
+TEST(UdpSocket, MovingLeavesOneOwner) {
+  auto first = UdpSocket::open(spec_on("127.0.0.1:0"), false);
+  ASSERT_TRUE(first);
+  auto again = spec_on("127.0.0.1:0");
+  again.address = first->local_address();
+  {
+    UdpSocket second(std::move(*first));
+    EXPECT_EQ(first->fd(), -1);
+  }
+  EXPECT_TRUE(UdpSocket::open(again, false)) << "the descriptor was not closed";
+}
+
+class ListenerGroupTest : public testing::Test {
+ protected:
+  void open(size_t shards, const TransportAddress& address) {
+    auto spec = spec_on("127.0.0.1:0", SocketKind::listener);
+    spec.address = address;
+    auto group = open_listener_group(spec, shards, false);
+    ASSERT_TRUE(group) << text_of(group.error());
+    address_ = group->address;
+    for (const LooseSocket& loose : group->sockets) sockets_.emplace_back(loose.handle);
+  }
+
+  TransportAddress address_;
+  std::vector<UdpSocket> sockets_;
+};
+
+TEST_F(ListenerGroupTest, PortZeroIsOnePortForAll) {
+  open(4, *TransportAddress::parse("127.0.0.1:0"));
+  ASSERT_EQ(sockets_.size(), 4u);
+  EXPECT_NE(address_.port, 0);
+  for (const UdpSocket& socket : sockets_) EXPECT_EQ(socket.local_address(), address_);
+}
+
+TEST_F(ListenerGroupTest, ASecondInstanceIsAddressInUse) {
+  open(2, *TransportAddress::parse("127.0.0.1:0"));
+  auto spec = spec_on("127.0.0.1:0", SocketKind::listener);
+  spec.address = address_;
+  const auto second = open_listener_group(spec, 2, false);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error(), OpenError::address_in_use);
+}
+
+TEST_F(ListenerGroupTest, AFiveTupleStaysOnItsShard) {
+  open(4, *TransportAddress::parse("127.0.0.1:0"));
+  constexpr uint8_t kClients = 64;
+  std::vector<UdpSocket> clients;
+  for (uint8_t i = 0; i < kClients; ++i) {
+    clients.push_back(std::move(*UdpSocket::open(spec_on("127.0.0.1:0"), false)));
+  }
+  for (int round = 0; round < 3; ++round) {
+    for (uint8_t i = 0; i < kClients; ++i) send_byte(clients[i], address_, i);
+  }
+
+  std::map<uint8_t, std::set<size_t>> shards_of;
+  std::set<size_t> used;
+  size_t arrived = 0;
+  for (size_t shard = 0; shard < sockets_.size(); ++shard) {
+    for (const uint8_t client : drain(sockets_[shard].fd())) {
+      shards_of[client].insert(shard);
+      used.insert(shard);
+      ++arrived;
+    }
+  }
+  EXPECT_EQ(arrived, 3u * kClients);
+  for (const auto& [client, shards] : shards_of) EXPECT_EQ(shards.size(), 1u) << int{client};
+  EXPECT_EQ(used.size(), 4u) << "the kernel spreads the clients";
+}
+
+TEST(SegmentationSelfTest, PassesOnLoopbackOrSaysWhy) {
+  const auto support = test_segmentation();
+  EXPECT_TRUE(support.gso) << support.reason;
+  EXPECT_TRUE(support.gro) << support.reason;
+  EXPECT_FALSE(support.reason.empty());
+}
+
+}  // namespace
+}  // namespace uturn
