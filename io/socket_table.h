@@ -1,0 +1,82 @@
+// SocketTable: the sockets of one loop by slot and generation, so that an id never names a later
+// socket.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "io/loop.h"
+
+namespace uturn {
+
+/// What a loop knows of an open socket.
+struct OpenSocket {
+  int fd = -1;
+  SocketKind kind = SocketKind::relay;
+  bool large_buffers = false;  ///< GRO, or a datagram was truncated once
+  uint32_t kernel_drops = 0;   ///< as SO_RXQ_OVFL last said
+  uint64_t tag = 0;
+  TransportAddress address = {};  ///< as bound
+
+  /// Bound to every address: only pktinfo says where a datagram came to.
+  bool is_wildcard() const { return address.ip.is_unspecified(); }
+};
+
+/// Of a fixed size; add, find and remove cost the same whatever is in it.
+class SocketTable {
+ public:
+  explicit SocketTable(uint32_t capacity) : slots_(capacity) {
+    free_.reserve(capacity);
+    for (uint32_t slot = capacity; slot > 0; --slot) free_.push_back(slot - 1);
+  }
+
+  /// Nothing if the table is full.
+  std::optional<SocketId> add(const OpenSocket& socket) {
+    CHECK(socket.fd >= 0);
+    if (free_.empty()) return std::nullopt;
+    const uint32_t slot = free_.back();
+    free_.pop_back();
+    slots_[slot].socket = socket;
+    return SocketId{slot, slots_[slot].generation};
+  }
+
+  OpenSocket* find(SocketId id) {
+    if (id.slot >= slots_.size()) return nullptr;
+    Slot& slot = slots_[id.slot];
+    if (slot.generation != id.generation || slot.socket.fd < 0) return nullptr;
+    return &slot.socket;
+  }
+  const OpenSocket* find(SocketId id) const { return const_cast<SocketTable*>(this)->find(id); }
+
+  /// Forgets the socket; the descriptor is the caller's again.
+  void remove(SocketId id) {
+    CHECK(find(id));
+    Slot& slot = slots_[id.slot];
+    slot.socket = OpenSocket{};
+    ++slot.generation;
+    free_.push_back(id.slot);
+  }
+
+  uint32_t size() const { return static_cast<uint32_t>(slots_.size() - free_.size()); }
+  uint32_t capacity() const { return static_cast<uint32_t>(slots_.size()); }
+
+  /// Calls `use(SocketId, OpenSocket&)` for every open socket: when the loop ends.
+  template <class Use>
+  void for_each(Use use) {
+    for (uint32_t slot = 0; slot < slots_.size(); ++slot) {
+      if (slots_[slot].socket.fd < 0) continue;
+      use(SocketId{slot, slots_[slot].generation}, slots_[slot].socket);
+    }
+  }
+
+ private:
+  struct Slot {
+    OpenSocket socket;
+    uint32_t generation = 0;
+  };
+  std::vector<Slot> slots_;
+  std::vector<uint32_t> free_;
+};
+
+}  // namespace uturn
