@@ -14,6 +14,8 @@
 #include "protocol/channel_data.h"
 #include "protocol/time.h"
 #include "protocol/transport_address.h"
+#include "server/relay/limits.h"
+#include "server/relay/port_pool.h"
 #include "server/secret.h"
 
 namespace uturn {
@@ -26,17 +28,6 @@ struct ListenerUri {
   static std::optional<ListenerUri> parse(std::string_view text);
   std::string to_string() const;
   friend bool operator==(const ListenerUri&, const ListenerUri&) = default;
-};
-
-/// Ports of relayed transport addresses, both ends included.
-struct PortRange {
-  uint16_t first = 49152;
-  uint16_t last = 65535;
-
-  static std::optional<PortRange> parse(std::string_view text);  ///< 49152-65535, first <= last
-  std::string to_string() const;
-  uint32_t size() const { return uint32_t{last} - first + 1; }
-  friend bool operator==(const PortRange&, const PortRange&) = default;
 };
 
 /// A 1:1 NAT in front of us: clients and peers see `public_address` where a socket is bound to
@@ -75,7 +66,6 @@ struct ServerSettings {
   uint64_t relay_buffer = 256 * 1024;
   bool freebind = false;
   Duration batch_wait = std::chrono::microseconds(200);  ///< only above 5,000 packets/s; 0: never
-  friend bool operator==(const ServerSettings&, const ServerSettings&) = default;
 };
 
 struct RelaySettings {
@@ -84,13 +74,11 @@ struct RelaySettings {
   PortRange ports;
   ChannelRange channels = ChannelRange::rfc8656;
   DefaultFamily default_family = DefaultFamily::ipv4;
-  friend bool operator==(const RelaySettings&, const RelaySettings&) = default;
 };
 
 struct PeerSettings {
   std::vector<AddressRange> allow;
   std::vector<AddressRange> deny;
-  friend bool operator==(const PeerSettings&, const PeerSettings&) = default;
 };
 
 struct AuthSettings {
@@ -101,24 +89,8 @@ struct AuthSettings {
   Duration nonce_lifetime = std::chrono::hours(1);
   FeatureBitOrder feature_bit_order = FeatureBitOrder::erratum_6290;
   bool username_anonymity = false;
-  friend bool operator==(const AuthSettings&, const AuthSettings&) = default;
 
   bool has_source() const { return !users.empty() || !secrets.empty(); }
-};
-
-/// Bounds an operator may move; the others are constants of server/relay/limits.h. A count of 0 is
-/// "no limit" where its comment says so, and an error elsewhere.
-struct LimitSettings {
-  uint32_t allocations = 1'000'000;
-  uint32_t allocations_per_user = 0;       ///< 0: no limit; by quota id
-  uint32_t allocations_per_client_ip = 0;  ///< 0: no limit
-  uint32_t permissions_per_allocation = 256;
-  uint32_t channels_per_allocation = 256;
-  uint32_t pending_requests = 4'096;      ///< per worker: requests that wait for a directory
-  uint32_t unauthenticated_rate = 2'000;  ///< a second, per IPv4 address or IPv6 /64; 0: no limit
-  uint32_t unauthenticated_burst = 20'000;
-  Duration max_lifetime = std::chrono::seconds(3600);
-  friend bool operator==(const LimitSettings&, const LimitSettings&) = default;
 };
 
 struct LogSettings {
@@ -126,7 +98,6 @@ struct LogSettings {
   LogFormat format = LogFormat::text;
   LogPrivacy privacy = LogPrivacy::full;
   std::string file;  ///< empty: standard error
-  friend bool operator==(const LogSettings&, const LogSettings&) = default;
 };
 
 /// What only a command line says, about this one start.
@@ -134,7 +105,6 @@ struct StartSettings {
   std::string config_file;            ///< empty: none, quick start
   std::string ready_file;             ///< empty: none
   bool credential_generated = false;  ///< quick start made up the user in auth.users
-  friend bool operator==(const StartSettings&, const StartSettings&) = default;
 
   bool is_quick_start() const { return config_file.empty(); }
 };
@@ -148,10 +118,9 @@ struct Config {
   RelaySettings relay;
   PeerSettings peers;
   AuthSettings auth;
-  LimitSettings limits;
+  Limits limits;
   LogSettings log;
   StartSettings start;
-  friend bool operator==(const Config&, const Config&) = default;
 };
 
 }  // namespace uturn

@@ -1,82 +1,188 @@
-// The values of Config that have a text form of their own: listeners, port ranges, NAT mappings.
-#include <charconv>
+// Reads one text into one member of Config.
+#include "server/config_values.h"
 
-#include "server/config.h"
+#include <algorithm>
 
 namespace uturn {
 namespace {
 
-constexpr std::pair<std::string_view, Transport> kSchemes[] = {
-    {"udp", Transport::udp},
-    {"tcp", Transport::tcp},
-    {"tls", Transport::tls},
-    {"dtls", Transport::dtls},
-};
+bool has_control_character(std::string_view text) {
+  return std::ranges::any_of(
+      text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
+}
 
-std::optional<uint16_t> parse_port(std::string_view text) {
-  uint16_t port = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return port;
+std::string one_of_our_scheme(Transport transport) {
+  const std::string scheme = ListenerUri{transport, {}}.to_string();
+  return scheme.substr(0, scheme.find(':')) + " is not served by this version; only udp is";
 }
 
 }  // namespace
 
-std::optional<ListenerUri> ListenerUri::parse(std::string_view text) {
-  const size_t colon = text.find("://");
-  if (colon == std::string_view::npos) return std::nullopt;
-  for (const auto& [scheme, transport] : kSchemes) {
-    if (text.substr(0, colon) != scheme) continue;
-    const auto address = TransportAddress::parse(text.substr(colon + 3));
-    if (!address) return std::nullopt;
-    return ListenerUri{transport, *address};
+Misread read_count(std::string_view text, uint32_t& to, uint32_t min, uint32_t max) {
+  const auto count = parse_count(text);
+  if (!count || *count < min || *count > max) {
+    return "expected a number from " + std::to_string(min) + " to " + std::to_string(max);
   }
+  to = *count;
   return std::nullopt;
 }
 
-std::string ListenerUri::to_string() const {
-  for (const auto& [scheme, known] : kSchemes) {
-    if (known == transport) return std::string(scheme) + "://" + address.to_string();
+Misread read_duration(std::string_view text, Duration& to, Duration min, Duration max) {
+  const auto duration = parse_duration(text);
+  if (!duration || *duration < min || *duration > max) {
+    return "expected a duration from " + print_duration(min) + " to " + print_duration(max) +
+           ", written like 200us, 30s, 10m or 1h";
   }
-  return {};
+  to = *duration;
+  return std::nullopt;
 }
 
-std::optional<PortRange> PortRange::parse(std::string_view text) {
-  const size_t dash = text.find('-');
-  if (dash == std::string_view::npos) return std::nullopt;
-  const auto first = parse_port(text.substr(0, dash));
-  const auto last = parse_port(text.substr(dash + 1));
-  // Port 0 is no port: a socket bound to it gets any, outside the range.
-  if (!first || !last || *first == 0 || *first > *last) return std::nullopt;
-  return PortRange{*first, *last};
+Misread read_truth(std::string_view text, bool& to) {
+  const auto value = parse_truth(text);
+  if (!value) return "expected true or false";
+  to = *value;
+  return std::nullopt;
 }
 
-std::string PortRange::to_string() const {
-  return std::to_string(first) + "-" + std::to_string(last);
+std::string print_truth(bool value) { return value ? "true" : "false"; }
+
+Misread read_path(std::string_view text, std::string& to) {
+  if (!text.starts_with('/') || has_control_character(text)) return "expected an absolute path";
+  to = text;
+  return std::nullopt;
 }
 
-std::optional<ExternalAddress> ExternalAddress::parse(std::string_view text) {
-  const size_t slash = text.find('/');
-  const auto outside = IpAddress::parse(text.substr(0, slash));
-  if (!outside || outside->is_unspecified()) return std::nullopt;
-  if (slash == std::string_view::npos) return ExternalAddress{*outside, std::nullopt};
-
-  const auto inside = IpAddress::parse(text.substr(slash + 1));
-  if (!inside || inside->is_unspecified()) return std::nullopt;
-  if (inside->family() != outside->family()) return std::nullopt;
-  return ExternalAddress{*outside, *inside};
+Misread read_realm(std::string_view text, std::string& to) {
+  // RFC 8489, Section 14.9: fewer than 128 characters, which can be as long as 763 bytes.
+  constexpr size_t kMaxRealmBytes = 763;
+  if (text.empty() || text.size() > kMaxRealmBytes || has_control_character(text)) {
+    return "expected a realm of 1 to 763 bytes without control characters";
+  }
+  to = text;
+  return std::nullopt;
 }
 
-std::string ExternalAddress::to_string() const {
-  std::string text = public_address.to_string();
-  if (private_address) text += "/" + private_address->to_string();
-  return text;
+Misread read_workers(std::string_view text, uint32_t& to) {
+  constexpr uint32_t kMaxWorkers = 256;
+  if (text == "auto") {
+    to = 0;
+    return std::nullopt;
+  }
+  if (read_count(text, to, 1, kMaxWorkers)) return "expected auto or a number from 1 to 256";
+  return std::nullopt;
 }
 
-std::vector<ListenerUri> default_listeners() {
-  constexpr uint16_t kPort = 3478;  // RFC 8489, Section 18.6
-  return {{Transport::udp, {IpAddress::any(AddressFamily::ipv4), kPort}},
-          {Transport::udp, {IpAddress::any(AddressFamily::ipv6), kPort}}};
+std::string print_workers(uint32_t workers) {
+  return workers == 0 ? "auto" : std::to_string(workers);
 }
+
+Misread read_account(std::string_view text, std::string& to) {
+  const size_t colon = text.find(':');
+  const bool is_empty = text.empty() || colon == 0 || colon + 1 == text.size();
+  if (is_empty || std::ranges::count(text, ':') > 1 || has_control_character(text)) {
+    return "expected USER or USER:GROUP";
+  }
+  to = text;
+  return std::nullopt;
+}
+
+Misread read_buffer(std::string_view text, uint64_t& to) {
+  constexpr uint64_t kMin = 16 * 1024;
+  constexpr uint64_t kMax = 1024 * 1024 * 1024;  // the kernel counts in int and doubles it
+  const auto size = parse_size(text);
+  if (!size || *size < kMin || *size > kMax) {
+    return "expected a size from 16KiB to 1GiB, written like 256KiB or 4MiB";
+  }
+  to = *size;
+  return std::nullopt;
+}
+
+Misread read_listener(std::string_view text, std::vector<ListenerUri>& to) {
+  const auto listener = ListenerUri::parse(text);
+  if (!listener) return "expected a listener like udp://192.0.2.1:3478 or udp://[2001:db8::1]:3478";
+  if (listener->transport != Transport::udp) return one_of_our_scheme(listener->transport);
+  if (listener->address.port != 0 && std::ranges::count(to, *listener) > 0) return "given twice";
+  to.push_back(*listener);
+  return std::nullopt;
+}
+
+Misread read_relay_address(std::string_view text, std::vector<IpAddress>& to) {
+  if (text == "auto") return std::nullopt;
+  const auto address = IpAddress::parse(text);
+  if (!address) return "expected auto or an IP address";
+  if (address->is_unspecified() || address->is_multicast()) {
+    return "expected an address that peers can answer to";
+  }
+  if (std::ranges::count(to, *address) > 0) return "given twice";
+  to.push_back(*address);
+  return std::nullopt;
+}
+
+Misread read_external(std::string_view text, std::vector<ExternalAddress>& to) {
+  const auto external = ExternalAddress::parse(text);
+  if (!external) return "expected PUBLIC or PUBLIC/PRIVATE, IP addresses of one family";
+  for (const ExternalAddress& other : to) {
+    if (other.public_address.family() != external->public_address.family()) continue;
+    if (!other.private_address || !external->private_address) {
+      return "several addresses of one family must all be written PUBLIC/PRIVATE";
+    }
+    if (*other.private_address == *external->private_address)
+      return "its private address is given twice";
+  }
+  to.push_back(*external);
+  return std::nullopt;
+}
+
+Misread read_ports(std::string_view text, PortRange& to) {
+  const auto range = parse_port_range(text);
+  if (!range) return "expected ports MIN-MAX, 1 to 65535, like 49152-65535";
+  to = *range;
+  return std::nullopt;
+}
+
+Misread read_range(std::string_view text, std::vector<AddressRange>& to) {
+  const auto range = AddressRange::parse(text);
+  if (!range) {
+    return "expected an address, a prefix without host bits or a range, like 192.0.2.1, 10.0.0.0/8 "
+           "or 10.0.0.1-10.0.0.9";
+  }
+  to.push_back(*range);
+  return std::nullopt;
+}
+
+Misread read_secret(std::string_view text, std::vector<Secret>& to) {
+  if (text.empty()) return "expected a secret, not an empty text";
+  if (to.size() >= RestSecrets::kMaxSecrets) return "more than 16 secrets";
+  to.emplace_back(std::string(text));
+  return std::nullopt;
+}
+
+Misread read_separator(std::string_view text, char& to) {
+  if (text.size() != 1 || has_control_character(text) || (text[0] >= '0' && text[0] <= '9')) {
+    return "expected one character that is no digit";
+  }
+  to = text[0];
+  return std::nullopt;
+}
+
+Misread read_max_lifetime(std::string_view text, std::chrono::seconds& to) {
+  // Below the default lifetime no request could be granted what RFC 8656, Section 7.2 promises it.
+  Duration lifetime{};
+  if (const auto misread = read_duration(text, lifetime, kDefaultLifetime, 24h)) return misread;
+  if (lifetime % 1s != 0s) return "expected whole seconds";
+  to = std::chrono::duration_cast<std::chrono::seconds>(lifetime);
+  return std::nullopt;
+}
+
+Misread read_log_file(std::string_view text, std::string& to) {
+  if (text == "stderr") {
+    to.clear();
+    return std::nullopt;
+  }
+  if (read_path(text, to)) return "expected stderr or an absolute path";
+  return std::nullopt;
+}
+
+std::string print_log_file(const std::string& file) { return file.empty() ? "stderr" : file; }
 
 }  // namespace uturn

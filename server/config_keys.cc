@@ -1,0 +1,256 @@
+// Every key of the configuration, in the order in which they are documented and printed.
+#include "server/config_keys.h"
+
+#include <algorithm>
+
+#include "server/config_texts.h"
+
+namespace uturn {
+namespace {
+
+using Shape = ConfigKey::Shape;
+using Text = std::string_view;
+using Texts = std::vector<std::string>;
+
+constexpr uint32_t kAnyCount = UINT32_MAX;
+
+constexpr ConfigKey kKeys[] = {
+    {.path = "server.realm",
+     .read = [](Text text, Config& c) { return read_realm(text, c.server.realm); },
+     .print = [](const Config& c) { return Texts{c.server.realm}; }},
+    {.path = "server.workers",
+     .read = [](Text text, Config& c) { return read_workers(text, c.server.workers); },
+     .print = [](const Config& c) { return Texts{print_workers(c.server.workers)}; }},
+    {.path = "server.io",
+     .read = [](Text text, Config& c) { return read_word(text, kIoWords, c.server.io); },
+     .print = [](const Config& c) { return Texts{print_word(kIoWords, c.server.io)}; }},
+    {.path = "server.state_dir",
+     .read = [](Text text, Config& c) { return read_path(text, c.server.state_dir); },
+     .print = [](const Config& c) { return Texts{c.server.state_dir}; }},
+    {.path = "server.run_as",
+     .read = [](Text text, Config& c) { return read_account(text, c.server.run_as); },
+     .print = [](const Config& c) { return Texts{c.server.run_as}; }},
+    {.path = "server.socket_buffer.listeners",
+     .read = [](Text text, Config& c) { return read_buffer(text, c.server.listener_buffer); },
+     .print = [](const Config& c) { return Texts{print_size(c.server.listener_buffer)}; }},
+    {.path = "server.socket_buffer.relay",
+     .read = [](Text text, Config& c) { return read_buffer(text, c.server.relay_buffer); },
+     .print = [](const Config& c) { return Texts{print_size(c.server.relay_buffer)}; }},
+    {.path = "server.freebind",
+     .read = [](Text text, Config& c) { return read_truth(text, c.server.freebind); },
+     .print = [](const Config& c) { return Texts{print_truth(c.server.freebind)}; }},
+    {.path = "server.batch_wait",
+     .read = [](Text text,
+                Config& c) { return read_duration(text, c.server.batch_wait, 0s, 10ms); },
+     .print = [](const Config& c) { return Texts{print_duration(c.server.batch_wait)}; }},
+
+    {.path = "listeners",
+     .shape = Shape::list,
+     .read = [](Text text, Config& c) { return read_listener(text, c.listeners); },
+     .print = [](const Config& c) { return print_all(c.listeners); },
+     .clear = [](Config& c) { c.listeners.clear(); }},
+
+    {.path = "relay.addresses",
+     .shape = Shape::list,
+     .read = [](Text text, Config& c) { return read_relay_address(text, c.relay.addresses); },
+     .print =
+         [](const Config& c) {
+           return c.relay.addresses.empty() ? Texts{"auto"} : print_all(c.relay.addresses);
+         },
+     .clear = [](Config& c) { c.relay.addresses.clear(); }},
+    {.path = "relay.external",
+     .shape = Shape::list,
+     .read = [](Text text, Config& c) { return read_external(text, c.relay.external); },
+     .print = [](const Config& c) { return print_all(c.relay.external); },
+     .clear = [](Config& c) { c.relay.external.clear(); }},
+    {.path = "relay.ports",
+     .read = [](Text text, Config& c) { return read_ports(text, c.relay.ports); },
+     .print = [](const Config& c) { return Texts{print_port_range(c.relay.ports)}; }},
+    {.path = "relay.channels",
+     .read = [](Text text, Config& c) { return read_word(text, kChannelWords, c.relay.channels); },
+     .print = [](const Config& c) { return Texts{print_word(kChannelWords, c.relay.channels)}; }},
+    {.path = "relay.default_family",
+     .read = [](Text text,
+                Config& c) { return read_word(text, kFamilyWords, c.relay.default_family); },
+     .print =
+         [](const Config& c) { return Texts{print_word(kFamilyWords, c.relay.default_family)}; }},
+
+    {.path = "peers.allow",
+     .shape = Shape::list,
+     .read = [](Text text, Config& c) { return read_range(text, c.peers.allow); },
+     .print = [](const Config& c) { return print_all(c.peers.allow); },
+     .clear = [](Config& c) { c.peers.allow.clear(); }},
+    {.path = "peers.deny",
+     .shape = Shape::list,
+     .read = [](Text text, Config& c) { return read_range(text, c.peers.deny); },
+     .print = [](const Config& c) { return print_all(c.peers.deny); },
+     .clear = [](Config& c) { c.peers.deny.clear(); }},
+
+    {.path = "auth.required",
+     .read = [](Text text, Config& c) { return read_truth(text, c.auth.required); },
+     .print = [](const Config& c) { return Texts{print_truth(c.auth.required)}; }},
+    {.path = "auth.users", .shape = Shape::users, .is_secret = true},
+    {.path = "auth.secrets",
+     .shape = Shape::list,
+     .read = [](Text text, Config& c) { return read_secret(text, c.auth.secrets); },
+     .print = [](const Config& c) { return Texts(c.auth.secrets.size(), std::string(kMasked)); },
+     .clear = [](Config& c) { c.auth.secrets.clear(); },
+     .is_secret = true},
+    {.path = "auth.rest_separator",
+     .read = [](Text text, Config& c) { return read_separator(text, c.auth.rest_separator); },
+     .print = [](const Config& c) { return Texts{std::string(1, c.auth.rest_separator)}; }},
+    {.path = "auth.nonce_lifetime",
+     .read = [](Text text,
+                Config& c) { return read_duration(text, c.auth.nonce_lifetime, 1min, 24h); },
+     .print = [](const Config& c) { return Texts{print_duration(c.auth.nonce_lifetime)}; }},
+    {.path = "auth.feature_bit_order",
+     .read = [](Text text,
+                Config& c) { return read_word(text, kBitOrderWords, c.auth.feature_bit_order); },
+     .print =
+         [](const Config& c) {
+           return Texts{print_word(kBitOrderWords, c.auth.feature_bit_order)};
+         }},
+    {.path = "auth.username_anonymity",
+     .read = [](Text text, Config& c) { return read_truth(text, c.auth.username_anonymity); },
+     .print = [](const Config& c) { return Texts{print_truth(c.auth.username_anonymity)}; }},
+    {.path = "auth.database",
+     .shape = Shape::unserved,
+     .is_secret = true,
+     .feature = "databases are"},
+
+    {.path = "realms", .shape = Shape::unserved, .feature = "further realms are"},
+
+    {.path = "limits.allocations",
+     .read = [](Text text,
+                Config& c) { return read_count(text, c.limits.allocations, 1, 1'000'000); },
+     .print = [](const Config& c) { return Texts{std::to_string(c.limits.allocations)}; }},
+    {.path = "limits.allocations_per_user",
+     .read =
+         [](Text text, Config& c) {
+           return read_count(text, c.limits.allocations_per_user, 0, kAnyCount);
+         },
+     .print = [](const Config& c) { return Texts{std::to_string(c.limits.allocations_per_user)}; }},
+    {.path = "limits.allocations_per_client_ip",
+     .read =
+         [](Text text, Config& c) {
+           return read_count(text, c.limits.allocations_per_client_ip, 0, kAnyCount);
+         },
+     .print =
+         [](const Config& c) { return Texts{std::to_string(c.limits.allocations_per_client_ip)}; }},
+    {.path = "limits.permissions_per_allocation",
+     .read =
+         [](Text text, Config& c) {
+           return read_count(text, c.limits.permissions_per_allocation, 1, 65'536);
+         },
+     .print =
+         [](const Config& c) {
+           return Texts{std::to_string(c.limits.permissions_per_allocation)};
+         }},
+    {.path = "limits.channels_per_allocation",
+     .read =
+         [](Text text, Config& c) {
+           return read_count(text, c.limits.channels_per_allocation, 1, 16'384);
+         },
+     .print =
+         [](const Config& c) { return Texts{std::to_string(c.limits.channels_per_allocation)}; }},
+    {.path = "limits.pending_requests",
+     .read = [](Text text,
+                Config& c) { return read_count(text, c.limits.pending_requests, 1, 1'000'000); },
+     .print = [](const Config& c) { return Texts{std::to_string(c.limits.pending_requests)}; }},
+    {.path = "limits.reservations",
+     .read = [](Text text,
+                Config& c) { return read_count(text, c.limits.reservations, 1, 65'536); },
+     .print = [](const Config& c) { return Texts{std::to_string(c.limits.reservations)}; }},
+    {.path = "limits.answers_per_second",
+     .read = [](Text text,
+                Config& c) { return read_count(text, c.limits.answers_per_second, 1, kAnyCount); },
+     .print = [](const Config& c) { return Texts{std::to_string(c.limits.answers_per_second)}; }},
+    {.path = "limits.answers_burst",
+     .read = [](Text text,
+                Config& c) { return read_count(text, c.limits.answers_burst, 1, kAnyCount); },
+     .print = [](const Config& c) { return Texts{std::to_string(c.limits.answers_burst)}; }},
+    {.path = "limits.answer_sources",
+     .read = [](Text text,
+                Config& c) { return read_count(text, c.limits.answer_sources, 1, 1'000'000); },
+     .print = [](const Config& c) { return Texts{std::to_string(c.limits.answer_sources)}; }},
+    {.path = "limits.max_lifetime",
+     .read = [](Text text, Config& c) { return read_max_lifetime(text, c.limits.max_lifetime); },
+     .print = [](const Config& c) { return Texts{print_duration(c.limits.max_lifetime)}; }},
+
+    {.path = "tls.certificate", .shape = Shape::unserved, .feature = "TLS and DTLS are"},
+    {.path = "tls.key", .shape = Shape::unserved, .feature = "TLS and DTLS are"},
+    {.path = "credentials", .shape = Shape::unserved, .feature = "the credential service is"},
+    {.path = "metrics.listen", .shape = Shape::unserved, .feature = "metrics are"},
+    {.path = "admin.socket", .shape = Shape::unserved, .feature = "the admin socket is"},
+
+    {.path = "log.level",
+     .read = [](Text text, Config& c) { return read_word(text, kLogLevelWords, c.log.level); },
+     .print = [](const Config& c) { return Texts{print_log_level(c.log.level)}; }},
+    {.path = "log.format",
+     .read = [](Text text, Config& c) { return read_word(text, kLogFormatWords, c.log.format); },
+     .print = [](const Config& c) { return Texts{print_word(kLogFormatWords, c.log.format)}; }},
+    {.path = "log.privacy",
+     .read = [](Text text, Config& c) { return read_word(text, kPrivacyWords, c.log.privacy); },
+     .print = [](const Config& c) { return Texts{print_word(kPrivacyWords, c.log.privacy)}; }},
+    {.path = "log.file",
+     .read = [](Text text, Config& c) { return read_log_file(text, c.log.file); },
+     .print = [](const Config& c) { return Texts{print_log_file(c.log.file)}; }},
+};
+
+/// The part behind the last dot: what people mistype, or put into the wrong section.
+std::string_view last_name(std::string_view path) {
+  const size_t dot = path.rfind('.');
+  return dot == path.npos ? path : path.substr(dot + 1);
+}
+
+/// "server", "server.socket_buffer" and "server.socket_buffer.relay" of the last.
+std::vector<std::string_view> prefixes_of(std::string_view path) {
+  std::vector<std::string_view> prefixes;
+  for (size_t dot = path.find('.'); dot != path.npos; dot = path.find('.', dot + 1)) {
+    prefixes.push_back(path.substr(0, dot));
+  }
+  prefixes.push_back(path);
+  return prefixes;
+}
+
+}  // namespace
+
+std::span<const ConfigKey> config_keys() { return kKeys; }
+
+const ConfigKey* find_config_key(std::string_view path) {
+  const auto* found = std::ranges::find(kKeys, path, &ConfigKey::path);
+  return found == std::end(kKeys) ? nullptr : found;
+}
+
+bool is_config_section(std::string_view path) {
+  return std::ranges::any_of(kKeys, [&](const ConfigKey& key) {
+    return key.path.size() > path.size() && key.path.starts_with(path) &&
+           key.path[path.size()] == '.';
+  });
+}
+
+std::optional<std::string> nearest_config_key(std::string_view unknown) {
+  constexpr size_t kMaxLength = 64;  // of what is worth comparing; the rest is no typing mistake
+  if (unknown.size() > kMaxLength) return std::nullopt;
+  // A third of the letters may be wrong. The right name in the wrong section is the next guess.
+  size_t best = std::max<size_t>(1, last_name(unknown).size() / 3);
+  std::optional<std::string> nearest;
+  const auto consider = [&](std::string_view candidate, size_t distance) {
+    if (distance > best || (nearest && distance == best)) return;
+    best = distance;
+    nearest = std::string(candidate);
+  };
+  for (const ConfigKey& key : kKeys) {
+    for (const std::string_view path : prefixes_of(key.path)) {
+      consider(path, edit_distance(unknown, path));
+    }
+  }
+  for (const ConfigKey& key : kKeys) {
+    consider(key.path, edit_distance(last_name(unknown), last_name(key.path)) + 1);
+  }
+  return nearest;
+}
+
+std::string print_log_level(LogLevel level) { return print_word(kLogLevelWords, level); }
+
+}  // namespace uturn

@@ -1,0 +1,198 @@
+// ConfigReader: walks the tree of settings along the table of keys.
+#include "server/config_reader.h"
+
+#include <algorithm>
+
+namespace uturn {
+namespace {
+
+constexpr size_t kMaxUsers = 20'000;
+
+bool is_empty(const Setting& value) {
+  return value.kind == Setting::Kind::nothing ||
+         (value.kind == Setting::Kind::list && value.items.empty()) ||
+         (value.kind == Setting::Kind::map && value.entries.empty());
+}
+
+std::string found(const Setting& value) {
+  switch (value.kind) {
+    case Setting::Kind::nothing:
+      return "found nothing";
+    case Setting::Kind::list:
+      return "found a list";
+    case Setting::Kind::map:
+      return "found a map";
+    case Setting::Kind::text:
+      break;
+  }
+  return "found '" + printable(value.text) + "'";
+}
+
+}  // namespace
+
+void ConfigReader::read_file(const Setting& root, std::string_view file_name) {
+  origin_ = file_name;
+  from_flag_ = false;
+  if (root.kind != Setting::Kind::map) {
+    refuse("", root, "expected a map of sections, " + found(root));
+    return;
+  }
+  read_section("", root);
+}
+
+void ConfigReader::read_flag(std::string_view path, const Setting& value, std::string_view flag) {
+  origin_ = flag;
+  from_flag_ = true;
+  read(std::string(path), value);
+}
+
+void ConfigReader::add_problem(ConfigProblem problem) {
+  if (problems_.size() < kMaxProblems) problems_.push_back(std::move(problem));
+}
+
+void ConfigReader::read_section(const std::string& path, const Setting& section) {
+  for (const auto& [name, value] : section.entries) {
+    read(path.empty() ? name : path + "." + name, value);
+  }
+}
+
+void ConfigReader::read(const std::string& path, const Setting& value) {
+  if (const ConfigKey* key = find_config_key(path)) {
+    read_key(*key, value);
+  } else if (!is_config_section(path)) {
+    refuse_unknown(path, value);
+  } else if (value.kind == Setting::Kind::map) {
+    read_section(path, value);
+  } else if (value.kind != Setting::Kind::nothing) {
+    refuse(path, value, "expected a map of its keys, " + found(value));
+  }
+}
+
+void ConfigReader::read_key(const ConfigKey& key, const Setting& value) {
+  const size_t before = problems_.size();
+  switch (key.shape) {
+    case ConfigKey::Shape::text:
+      read_text(key, std::string(key.path), value);
+      break;
+    case ConfigKey::Shape::list:
+      read_list(key, value);
+      break;
+    case ConfigKey::Shape::users:
+      read_users(value);
+      break;
+    case ConfigKey::Shape::unserved:
+      if (is_empty(value)) return;  // `realms: {}` asks for nothing
+      refuse(std::string(key.path), value, std::string(key.feature) + " not in this version");
+      break;
+  }
+  if (problems_.size() == before) used_.emplace_back(key.path);
+}
+
+void ConfigReader::read_text(const ConfigKey& key, const std::string& path, const Setting& value) {
+  const auto text = expand(path, value);
+  if (!text) return;
+  auto misread = key.read(*text, config_);
+  if (!misread) return;
+  // What was written is shown, never what a variable or file held.
+  if (!key.is_secret && misread->starts_with("expected")) *misread += "; " + found(value);
+  refuse(path, value, *misread);
+}
+
+void ConfigReader::read_list(const ConfigKey& key, const Setting& value) {
+  if (value.kind != Setting::Kind::list) {
+    refuse(std::string(key.path), value, "expected a list, like [a, b]");
+    return;
+  }
+  const bool has_auto = std::ranges::count(value.items, "auto", &Setting::text) > 0;
+  if (has_auto && value.items.size() > 1) {
+    refuse(std::string(key.path), value, "auto stands alone");
+    return;
+  }
+  key.clear(config_);
+  for (size_t i = 0; i < value.items.size(); ++i) {
+    read_text(key, std::string(key.path) + "[" + std::to_string(i + 1) + "]", value.items[i]);
+  }
+}
+
+void ConfigReader::read_users(const Setting& value) {
+  if (value.kind != Setting::Kind::map) {
+    refuse("auth.users", value, "expected a map, like {alice: {password: \"...\"}}");
+    return;
+  }
+  if (value.entries.size() > kMaxUsers) {
+    refuse("auth.users", value, "more than 20000 users");
+    return;
+  }
+  config_.auth.users.clear();
+  for (const auto& [name, user] : value.entries) read_user(name, user);
+}
+
+void ConfigReader::read_user(const std::string& name, const Setting& value) {
+  const std::string path = "auth.users." + name;
+  // RFC 8489, Section 14.3: fewer than 509 bytes.
+  if (name.empty() || name.size() > 508 || name != printable(name)) {
+    refuse("auth.users", value, "expected names of 1 to 508 bytes without control characters");
+    return;
+  }
+  StaticUser user;
+  for (const auto& [part, given] : value.entries) {
+    if (part == "password") {
+      const auto password = expand(path + ".password", given);
+      if (!password) return;
+      user.password = Secret(*password);
+    } else if (part == "key") {
+      const bool is_list = given.kind == Setting::Kind::list;
+      for (const Setting& item : is_list ? given.items : std::vector<Setting>{given}) {
+        const auto hex = expand(path + ".key", item);
+        if (!hex) return;
+        const auto key = Key::from_hex(*hex);
+        if (!key) {
+          refuse(path + ".key", item, "expected 32 hex digits (MD5) or 64 (SHA-256)");
+          return;
+        }
+        const bool is_second = std::ranges::count(user.keys, key->algorithm(), &Key::algorithm) > 0;
+        if (is_second) {
+          refuse(path + ".key", item, "two keys of one password algorithm");
+          return;
+        }
+        user.keys.push_back(*key);
+      }
+    } else {
+      refuse(path + "." + part, given, "unknown key; a user has password or key");
+      return;
+    }
+  }
+  if (user.password.empty() == user.keys.empty()) {
+    refuse(path, value, "expected {password: \"...\"} or {key: 0x...}");
+    return;
+  }
+  config_.auth.users.insert_or_assign(name, std::move(user));
+}
+
+std::optional<std::string> ConfigReader::expand(const std::string& path, const Setting& value) {
+  if (value.kind != Setting::Kind::text) {
+    refuse(path, value, "expected one value, " + found(value));
+    return std::nullopt;
+  }
+  auto text = expand_value(value.text, sources_);
+  if (!text) {
+    refuse(path, value, text.error());
+    return std::nullopt;
+  }
+  return *std::move(text);
+}
+
+void ConfigReader::refuse(const std::string& path, const Setting& value, std::string sentence) {
+  ConfigProblem problem{origin_, path, std::move(sentence)};
+  if (from_flag_ && !origin_.starts_with("--set")) problem.key.clear();
+  if (!from_flag_ && value.line > 0) problem.where += ":" + std::to_string(value.line);
+  add_problem(std::move(problem));
+}
+
+void ConfigReader::refuse_unknown(const std::string& path, const Setting& value) {
+  const auto nearest = nearest_config_key(path);
+  refuse(path, value,
+         nearest ? "unknown key; did you mean " + *nearest + "?" : std::string("unknown key"));
+}
+
+}  // namespace uturn

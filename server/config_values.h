@@ -1,0 +1,81 @@
+// Reads one text into one member of Config; what is wrong comes back as a sentence.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "auth/rest_secrets.h"
+#include "server/config.h"
+#include "server/config_texts.h"
+
+namespace uturn {
+
+/// Why a value was not accepted; nullopt: it was. A member is left alone by what is not.
+using Misread = std::optional<std::string>;
+
+inline constexpr std::pair<std::string_view, IoWish> kIoWords[] = {
+    {"auto", IoWish::automatic}, {"uring", IoWish::uring}, {"epoll", IoWish::epoll}};
+inline constexpr std::pair<std::string_view, ChannelRange> kChannelWords[] = {
+    {"rfc8656", ChannelRange::rfc8656}, {"rfc5766", ChannelRange::rfc5766}};
+inline constexpr std::pair<std::string_view, DefaultFamily> kFamilyWords[] = {
+    {"ipv4", DefaultFamily::ipv4}, {"ipv6", DefaultFamily::ipv6}, {"keep", DefaultFamily::keep}};
+inline constexpr std::pair<std::string_view, FeatureBitOrder> kBitOrderWords[] = {
+    {"erratum6290", FeatureBitOrder::erratum_6290},
+    {"rfc8489", FeatureBitOrder::most_significant_first}};
+inline constexpr std::pair<std::string_view, LogLevel> kLogLevelWords[] = {
+    {"trace", LogLevel::trace}, {"debug", LogLevel::debug}, {"info", LogLevel::info},
+    {"warn", LogLevel::warn},   {"error", LogLevel::error}, {"off", LogLevel::off}};
+inline constexpr std::pair<std::string_view, LogFormat> kLogFormatWords[] = {
+    {"text", LogFormat::text}, {"json", LogFormat::json}};
+inline constexpr std::pair<std::string_view, LogPrivacy> kPrivacyWords[] = {
+    {"full", LogPrivacy::full}, {"truncated", LogPrivacy::truncated}, {"none", LogPrivacy::none}};
+
+template <class E, size_t n>
+Misread read_word(std::string_view text, const std::pair<std::string_view, E> (&words)[n], E& to) {
+  const auto value = parse_word(Words<E>(words), text);
+  if (!value) return "expected " + list_words(Words<E>(words));
+  to = *value;
+  return std::nullopt;
+}
+template <class E, size_t n>
+std::string print_word(const std::pair<std::string_view, E> (&words)[n], E value) {
+  return print_word(Words<E>(words), value);
+}
+
+Misread read_count(std::string_view text, uint32_t& to, uint32_t min, uint32_t max);
+Misread read_duration(std::string_view text, Duration& to, Duration min, Duration max);
+Misread read_truth(std::string_view text, bool& to);
+std::string print_truth(bool value);
+Misread read_path(std::string_view text, std::string& to);
+
+// server
+Misread read_realm(std::string_view text, std::string& to);
+Misread read_workers(std::string_view text, uint32_t& to);  ///< auto, or 1 to 256
+std::string print_workers(uint32_t workers);
+Misread read_account(std::string_view text, std::string& to);
+Misread read_buffer(std::string_view text, uint64_t& to);
+
+// listeners, relay, peers: one item each
+Misread read_listener(std::string_view text, std::vector<ListenerUri>& to);
+Misread read_relay_address(std::string_view text, std::vector<IpAddress>& to);
+Misread read_external(std::string_view text, std::vector<ExternalAddress>& to);
+Misread read_ports(std::string_view text, PortRange& to);
+Misread read_range(std::string_view text, std::vector<AddressRange>& to);
+
+// auth, limits, log
+Misread read_secret(std::string_view text, std::vector<Secret>& to);
+Misread read_separator(std::string_view text, char& to);
+Misread read_max_lifetime(std::string_view text, std::chrono::seconds& to);
+Misread read_log_file(std::string_view text, std::string& to);  ///< stderr, or an absolute path
+std::string print_log_file(const std::string& file);
+
+template <class T>
+std::vector<std::string> print_all(const std::vector<T>& values) {
+  std::vector<std::string> texts;
+  for (const T& value : values) texts.push_back(value.to_string());
+  return texts;
+}
+
+}  // namespace uturn

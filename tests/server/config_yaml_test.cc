@@ -1,0 +1,322 @@
+// Configuration files: what is read, and the sentence for everything that is not.
+#include "server/config_yaml.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "server/yaml_document.h"
+#include "tests/server/config_reading.h"
+
+namespace uturn {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+TEST(ConfigYaml, TheFrameIsRead) {
+  const ReadConfig read = read_yaml(R"(
+server: {realm: example.org, workers: 4, io: epoll, state_dir: /var/lib/turn, run_as: "turn:net"}
+listeners: ["udp://192.0.2.1:3478", "udp://[2001:db8::1]:3478"]
+relay:
+  addresses: [192.0.2.1, "2001:db8::1"]
+  external: [198.51.100.1/192.0.2.1]
+  ports: 50000-50999
+  channels: rfc5766
+  default_family: keep
+peers: {allow: [10.0.0.0/8], deny: [203.0.113.0-203.0.113.9, 192.0.2.77]}
+auth:
+  users: {alice: {password: wonderland}, bob: {key: "0x00112233445566778899aabbccddeeff"}}
+  secrets: [first, second]
+limits: {allocations: 5000, max_lifetime: 30m}
+log: {level: debug, format: json, privacy: truncated}
+)");
+  EXPECT_THAT(read.problems, IsEmpty());
+  const Config& c = read.config;
+  EXPECT_EQ(c.server.realm, "example.org");
+  EXPECT_EQ(c.server.workers, 4u);
+  EXPECT_EQ(c.server.io, IoWish::epoll);
+  EXPECT_EQ(c.server.state_dir, "/var/lib/turn");
+  EXPECT_EQ(c.server.run_as, "turn:net");
+  ASSERT_EQ(c.listeners.size(), 2u);
+  EXPECT_EQ(c.listeners[1].to_string(), "udp://[2001:db8::1]:3478");
+  EXPECT_EQ(c.relay.addresses.size(), 2u);
+  ASSERT_EQ(c.relay.external.size(), 1u);
+  EXPECT_EQ(c.relay.external[0].to_string(), "198.51.100.1/192.0.2.1");
+  EXPECT_EQ(c.relay.ports, (PortRange{50000, 50999}));
+  EXPECT_EQ(c.relay.channels, ChannelRange::rfc5766);
+  EXPECT_EQ(c.relay.default_family, DefaultFamily::keep);
+  EXPECT_EQ(c.peers.allow, (std::vector{*AddressRange::parse("10.0.0.0/8")}));
+  EXPECT_EQ(c.peers.deny.size(), 2u);
+  EXPECT_EQ(c.auth.users.at("alice").password.reveal(), "wonderland");
+  EXPECT_EQ(c.auth.users.at("bob").keys.front(),
+            *Key::from_hex("00112233445566778899aabbccddeeff"));
+  EXPECT_EQ(c.auth.secrets.size(), 2u);
+  EXPECT_EQ(c.limits.allocations, 5000u);
+  EXPECT_EQ(c.limits.max_lifetime, 30min);
+  EXPECT_EQ(c.log.level, LogLevel::debug);
+  EXPECT_EQ(c.log.format, LogFormat::json);
+  EXPECT_EQ(c.log.privacy, LogPrivacy::truncated);
+}
+
+TEST(ConfigYaml, AnEmptyFileChangesNothing) {
+  for (const char* text :
+       {"", "# only a comment\n", "---\n", "server:\n", "realms: {}\ntls: {}\n"}) {
+    EXPECT_EQ(problem_of(read_yaml(text)), "") << text;
+  }
+}
+
+struct Mistake {
+  const char* yaml;
+  const char* problem;
+};
+class ConfigYamlMistake : public testing::TestWithParam<Mistake> {};
+
+TEST_P(ConfigYamlMistake, IsToldWithFileLineAndKey) {
+  EXPECT_EQ(problem_of(read_yaml(GetParam().yaml)), GetParam().problem);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Keys, ConfigYamlMistake,
+    testing::Values(
+        Mistake{"server:\n  raelm: x\n",
+                "uturn.yaml:2: server.raelm: unknown key; did you mean server.realm?"},
+        Mistake{"realm: x\n", "uturn.yaml:1: realm: unknown key; did you mean realms?"},
+        Mistake{"workers: 2\n", "uturn.yaml:1: workers: unknown key; did you mean server.workers?"},
+        Mistake{"sever: {realm: x}\n", "uturn.yaml:1: sever: unknown key; did you mean server?"},
+        Mistake{"limits:\n  alocations_per_user: 3\n",
+                "uturn.yaml:2: limits.alocations_per_user: unknown key; did you mean "
+                "limits.allocations_per_user?"},
+        Mistake{"\n\nqwertz: 1\n", "uturn.yaml:3: qwertz: unknown key"},
+        Mistake{"log:\n  level: info\n  format: text\n  level: warn\n",
+                "uturn.yaml:4: log.level: given twice, first on line 2"},
+        Mistake{"log: {}\nserver: {}\nlog: {}\n",
+                "uturn.yaml:3: log: given twice, first on line 1"}));
+
+INSTANTIATE_TEST_SUITE_P(
+    Values, ConfigYamlMistake,
+    testing::Values(
+        Mistake{"server: 5\n", "uturn.yaml:1: server: expected a map of its keys, found '5'"},
+        Mistake{"server: {workers: many}\n",
+                "uturn.yaml:1: server.workers: expected auto or a number from 1 to 256; found "
+                "'many'"},
+        Mistake{"server: {workers: [1]}\n",
+                "uturn.yaml:1: server.workers: expected one value, found a list"},
+        Mistake{"server: {realm: ~}\n",
+                "uturn.yaml:1: server.realm: expected one value, found nothing"},
+        Mistake{"server: {realm: \"\"}\n",
+                "uturn.yaml:1: server.realm: expected a realm of 1 to 763 bytes without control "
+                "characters; found ''"},
+        Mistake{"server: {io: kqueue}\n",
+                "uturn.yaml:1: server.io: expected auto, uring or epoll; found 'kqueue'"},
+        Mistake{"server: {state_dir: var}\n",
+                "uturn.yaml:1: server.state_dir: expected an absolute path; found 'var'"},
+        Mistake{"server: {run_as: \"a:b:c\"}\n",
+                "uturn.yaml:1: server.run_as: expected USER or USER:GROUP; found 'a:b:c'"},
+        Mistake{"server: {socket_buffer: {relay: 1KiB}}\n",
+                "uturn.yaml:1: server.socket_buffer.relay: expected a size from 16KiB to 1GiB, "
+                "written like 256KiB or 4MiB; found '1KiB'"},
+        Mistake{"server: {freebind: maybe}\n",
+                "uturn.yaml:1: server.freebind: expected true or false; found 'maybe'"},
+        Mistake{"server: {batch_wait: 1s}\n",
+                "uturn.yaml:1: server.batch_wait: expected a duration from 0 to 10ms, written like "
+                "200us, 30s, 10m or 1h; found '1s'"},
+        Mistake{"listeners: udp://0.0.0.0:3478\n",
+                "uturn.yaml:1: listeners: expected a list, like [a, b]"},
+        Mistake{"listeners:\n  - udp://0.0.0.0:3478\n  - tcp://0.0.0.0:3478\n",
+                "uturn.yaml:3: listeners[2]: tcp is not served by this version; only udp is"},
+        Mistake{"listeners: [\"dtls://0.0.0.0:5349\"]\n",
+                "uturn.yaml:1: listeners[1]: dtls is not served by this version; only udp is"},
+        Mistake{"listeners: [3478]\n",
+                "uturn.yaml:1: listeners[1]: expected a listener like udp://192.0.2.1:3478 or "
+                "udp://[2001:db8::1]:3478; found '3478'"},
+        Mistake{"listeners: [\"udp://192.0.2.1:1\", \"udp://192.0.2.1:1\"]\n",
+                "uturn.yaml:1: listeners[2]: given twice"},
+        Mistake{"relay: {addresses: [auto, 192.0.2.1]}\n",
+                "uturn.yaml:1: relay.addresses: auto stands alone"},
+        Mistake{"relay: {addresses: [0.0.0.0]}\n",
+                "uturn.yaml:1: relay.addresses[1]: expected an address that peers can answer to; "
+                "found '0.0.0.0'"},
+        Mistake{"relay: {addresses: [eth0]}\n",
+                "uturn.yaml:1: relay.addresses[1]: expected auto or an IP address; found 'eth0'"},
+        Mistake{"relay: {addresses: [192.0.2.1, 192.0.2.1]}\n",
+                "uturn.yaml:1: relay.addresses[2]: given twice"},
+        Mistake{"relay: {external: [turn.example.org]}\n",
+                "uturn.yaml:1: relay.external[1]: expected PUBLIC or PUBLIC/PRIVATE, IP addresses "
+                "of one family; found 'turn.example.org'"},
+        Mistake{"relay: {external: [192.0.2.1/fe80::1]}\n",
+                "uturn.yaml:1: relay.external[1]: expected PUBLIC or PUBLIC/PRIVATE, IP addresses "
+                "of one family; found '192.0.2.1/fe80::1'"},
+        Mistake{"relay: {external: [192.0.2.1, 192.0.2.2]}\n",
+                "uturn.yaml:1: relay.external[2]: several addresses of one family must all be "
+                "written PUBLIC/PRIVATE"},
+        Mistake{"relay: {external: [192.0.2.1/10.0.0.1, 192.0.2.2/10.0.0.1]}\n",
+                "uturn.yaml:1: relay.external[2]: its private address is given twice"},
+        Mistake{"relay: {ports: 65535-49152}\n",
+                "uturn.yaml:1: relay.ports: expected ports MIN-MAX, 1 to 65535, like 49152-65535; "
+                "found '65535-49152'"},
+        Mistake{"relay: {channels: all}\n",
+                "uturn.yaml:1: relay.channels: expected rfc8656 or rfc5766; found 'all'"},
+        Mistake{"relay: {default_family: v6}\n",
+                "uturn.yaml:1: relay.default_family: expected ipv4, ipv6 or keep; found 'v6'"},
+        Mistake{"peers: {deny: [10.0.0.1/8]}\n",
+                "uturn.yaml:1: peers.deny[1]: expected an address, a prefix without host bits or a "
+                "range, like 192.0.2.1, 10.0.0.0/8 or 10.0.0.1-10.0.0.9; found '10.0.0.1/8'"},
+        Mistake{"limits: {allocations: 0}\n",
+                "uturn.yaml:1: limits.allocations: expected a number from 1 to 1000000; found '0'"},
+        Mistake{"limits: {max_lifetime: 5m}\n",
+                "uturn.yaml:1: limits.max_lifetime: expected a duration from 10m to 1d, written "
+                "like 200us, 30s, 10m or 1h; found '5m'"},
+        Mistake{"limits: {max_lifetime: 601s1ms}\n",
+                "uturn.yaml:1: limits.max_lifetime: expected whole seconds; found '601s1ms'"},
+        Mistake{"log: {level: loud}\n",
+                "uturn.yaml:1: log.level: expected trace, debug, info, warn, error or off; found "
+                "'loud'"},
+        Mistake{"log: {file: uturn.log}\n",
+                "uturn.yaml:1: log.file: expected stderr or an absolute path; found "
+                "'uturn.log'"}));
+
+INSTANTIATE_TEST_SUITE_P(
+    NotInThisVersion, ConfigYamlMistake,
+    testing::Values(
+        Mistake{"auth: {database: \"sqlite:///x\"}\n",
+                "uturn.yaml:1: auth.database: databases are not in this version"},
+        Mistake{"realms: {a.example: {}}\n",
+                "uturn.yaml:1: realms: further realms are not in this version"},
+        Mistake{"tls: {certificate: /a}\n",
+                "uturn.yaml:1: tls.certificate: TLS and DTLS are not in this version"},
+        Mistake{"tls: {key: /a}\n", "uturn.yaml:1: tls.key: TLS and DTLS are not in this version"},
+        Mistake{"credentials: {listen: x}\n",
+                "uturn.yaml:1: credentials: the credential service is not in this version"},
+        Mistake{"metrics: {listen: \"127.0.0.1:9641\"}\n",
+                "uturn.yaml:1: metrics.listen: metrics are not in this version"},
+        Mistake{"admin: {socket: /run/a}\n",
+                "uturn.yaml:1: admin.socket: the admin socket is not in this version"}));
+
+INSTANTIATE_TEST_SUITE_P(
+    Documents, ConfigYamlMistake,
+    testing::Values(Mistake{"- a\n- b\n", "uturn.yaml:1: expected a map of sections, found a list"},
+                    Mistake{"server: {realm: a\nlog: {}\n",
+                            "uturn.yaml:2: not YAML: end of map flow not found"},
+                    Mistake{"server: {realm: &a x}\n",
+                            "uturn.yaml:1: anchors (&name) are not used in a configuration"},
+                    Mistake{"server: {realm: !secret x}\n",
+                            "uturn.yaml:1: tags (!name) are not used in a configuration"},
+                    Mistake{"a: [[[[[[[[1]]]]]]]]\n", "uturn.yaml:1: nested deeper than 8 levels"},
+                    Mistake{"{a: 1}: 2\n", "uturn.yaml:1: a key must be a text"},
+                    Mistake{"log: {}\n---\nlog: {}\n",
+                            "uturn.yaml: holds more than one YAML document"}));
+
+TEST(ConfigYaml, AnAliasIsRefusedBeforeItCanMultiply) {
+  // The anchor alone is refused first; an alias to nothing is not YAML.
+  EXPECT_THAT(problem_of(read_yaml("a: *b\n")), HasSubstr("uturn.yaml:1: "));
+}
+
+TEST(ConfigYaml, EveryProblemIsToldAtOnce) {
+  EXPECT_THAT(read_yaml("log: {level: loud}\nserver: {workers: 0}\n").problems.size(), 2u);
+}
+
+TEST(ConfigYaml, AFileAboveTheLimitIsRefused) {
+  EXPECT_EQ(problem_of(read_yaml(std::string(kMaxYamlBytes + 1, '#'))),
+            "uturn.yaml: longer than 1 MiB");
+}
+
+TEST(ConfigYaml, SecretsStayOutOfEverySentence) {
+  const char* texts[] = {
+      "auth: {secrets: [\"\", {tell: swordfish}]}\n",
+      "auth: {secrets: swordfish}\n",
+      "auth: {users: {alice: swordfish}}\n",
+      "auth: {users: {alice: {key: swordfish}}}\n",
+      "auth: {users: {alice: {password: [swordfish]}}}\n",
+      "auth: {users: {alice: {password: \"swordfish${\"}}}\n",
+      "auth: {users: [swordfish]}\n",
+      "auth: {database: \"mysql://u:swordfish@db\"}\n",
+  };
+  for (const char* text : texts) {
+    const ReadConfig read = read_yaml(text);
+    EXPECT_FALSE(read.problems.empty()) << text;
+    EXPECT_THAT(problem_of(read), Not(HasSubstr("swordfish"))) << text;
+  }
+}
+
+TEST(ConfigYaml, UsersHaveAPasswordOrKeys) {
+  EXPECT_EQ(problem_of(read_yaml("auth: {users: {a: {}}}\n")),
+            "uturn.yaml:1: auth.users.a: expected {password: \"...\"} or {key: 0x...}");
+  EXPECT_EQ(problem_of(read_yaml("auth: {users: {a: {pasword: x}}}\n")),
+            "uturn.yaml:1: auth.users.a.pasword: unknown key; a user has password or key");
+  EXPECT_EQ(problem_of(read_yaml("auth: {users: {a: {key: 0x12}}}\n")),
+            "uturn.yaml:1: auth.users.a.key: expected 32 hex digits (MD5) or 64 (SHA-256)");
+  const std::string md5(32, 'a');
+  EXPECT_EQ(problem_of(read_yaml("auth: {users: {a: {key: [" + md5 + ", " + md5 + "]}}}\n")),
+            "uturn.yaml:1: auth.users.a.key: two keys of one password algorithm");
+  EXPECT_EQ(
+      problem_of(read_yaml("auth: {users: {\"\": {password: x}}}\n")),
+      "uturn.yaml:1: auth.users: expected names of 1 to 508 bytes without control characters");
+
+  const ReadConfig both =
+      read_yaml("auth: {users: {a: {key: [" + md5 + ", " + std::string(64, 'b') + "]}}}");
+  EXPECT_EQ(both.config.auth.users.at("a").keys.size(), 2u);
+}
+
+TEST(ConfigYaml, AtMostSixteenSecrets) {
+  std::string list = "s";
+  for (int i = 0; i < 16; ++i) list += ", s";
+  EXPECT_EQ(problem_of(read_yaml("auth: {secrets: [" + list + "]}\n")),
+            "uturn.yaml:1: auth.secrets[17]: more than 16 secrets");
+}
+
+TEST(ConfigYaml, ValuesComeFromTheEnvironmentAndFromFiles) {
+  ConfigReading reading;
+  reading.environment["POD_IP"] = "192.0.2.9";
+  reading.files["/run/secrets/turn"] = "swordfish\n";
+  const ReadConfig read = reading.yaml(
+      "listeners: [\"udp://${POD_IP}:3478\"]\n"
+      "auth: {secrets: [\"file:/run/secrets/turn\", \"a$${b}\"]}\n");
+  EXPECT_THAT(read.problems, IsEmpty());
+  EXPECT_EQ(read.config.listeners[0].to_string(), "udp://192.0.2.9:3478");
+  EXPECT_EQ(read.config.auth.secrets[0].reveal(), "swordfish");
+  EXPECT_EQ(read.config.auth.secrets[1].reveal(), "a${b}");
+}
+
+TEST(ConfigYaml, AMissingSourceIsNamed) {
+  EXPECT_EQ(problem_of(read_yaml("server: {realm: \"${NOWHERE}\"}\n")),
+            "uturn.yaml:1: server.realm: the environment variable NOWHERE is not set");
+  EXPECT_EQ(problem_of(read_yaml("server: {realm: \"${NOWHERE\"}\n")),
+            "uturn.yaml:1: server.realm: '${' without '}'");
+  EXPECT_EQ(problem_of(read_yaml("server: {realm: \"${NO WHERE}\"}\n")),
+            "uturn.yaml:1: server.realm: '${...}' must hold the name of an environment variable");
+  EXPECT_EQ(problem_of(read_yaml("server: {realm: file:/nowhere}\n")),
+            "uturn.yaml:1: server.realm: /nowhere cannot be read: no such file");
+}
+
+TEST(ConfigYaml, WhatAVariableHeldIsNotShown) {
+  ConfigReading reading;
+  reading.environment["TOKEN"] = "swordfish";
+  EXPECT_EQ(problem_of(reading.yaml("server: {workers: \"${TOKEN}\"}\n")),
+            "uturn.yaml:1: server.workers: expected auto or a number from 1 to 256; found "
+            "'${TOKEN}'");
+}
+
+TEST(ConfigYaml, AFlagIsNamedInsteadOfTheFile) {
+  const ConfigReading reading;
+  EXPECT_EQ(problem_of(reading.flag("relay.ports", "5", "--relay-ports")),
+            "--relay-ports: expected ports MIN-MAX, 1 to 65535, like 49152-65535; found '5'");
+  EXPECT_EQ(problem_of(reading.flag("limits.alocations", "5", "--set")),
+            "--set: limits.alocations: unknown key; did you mean limits.allocations?");
+}
+
+TEST(ConfigYaml, ControlCharactersDoNotReachTheTerminal) {
+  EXPECT_EQ(problem_of(read_yaml("\"a\\x1b[2J\": 1\n")), "uturn.yaml:1: a?[2J: unknown key");
+}
+
+TEST(ConfigYaml, ACoturnFileIsRecognisedByItsContent) {
+  EXPECT_TRUE(looks_like_coturn("# Coturn\n\nlistening-port=3478\nfingerprint\n"));
+  EXPECT_TRUE(looks_like_coturn("  use-auth-secret\n"));
+  EXPECT_TRUE(looks_like_coturn("realm example.org\r\n"));
+  EXPECT_FALSE(looks_like_coturn("realm: example.org\n"));
+  EXPECT_FALSE(looks_like_coturn("server: {realm: x}\n"));
+  EXPECT_FALSE(looks_like_coturn(""));
+}
+
+}  // namespace
+}  // namespace uturn
