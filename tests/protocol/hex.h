@@ -20,6 +20,7 @@ inline std::vector<uint8_t> from_hex(std::string_view text) {
     if (std::isxdigit(static_cast<unsigned char>(c))) digits += c;
   }
   std::vector<uint8_t> bytes;
+  bytes.reserve(digits.size() / 2);  // exactly: the address sanitizer sees the first byte behind
   for (size_t at = 0; at + 1 < digits.size(); at += 2)
     bytes.push_back(static_cast<uint8_t>(std::stoi(digits.substr(at, 2), nullptr, 16)));
   return bytes;
