@@ -1,0 +1,54 @@
+# The commands of uturn's developers; everything they do is in CMake, ctest and packaging/.
+ARGS ?=
+JOBS ?= $(shell nproc)
+
+# What runs a second time under the thread sanitizer: the test programs whose code crosses shards.
+TSAN_PROGRAMS := io server
+
+.PHONY: run test bench package format lint clean
+.NOTPARALLEL:
+
+# Builds the server and starts it in quick start: `make run ARGS="--io epoll"` passes flags on.
+run:
+	packaging/install-deps.sh
+	cmake --preset release
+	cmake --build --preset release -j $(JOBS) --target uturn
+	build/release/server/uturn serve $(ARGS)
+
+# Every test this machine can run. The thread sanitizer needs a memory layout without randomness.
+test:
+	packaging/install-deps.sh --tests
+	cmake --preset debug
+	cmake --build --preset debug -j $(JOBS)
+	cmake --preset tsan
+	cmake --build --preset tsan -j $(JOBS) --target $(TSAN_PROGRAMS:%=%_tests)
+	@status=0; \
+	for program in $(TSAN_PROGRAMS); do \
+	  setarch --addr-no-randomize ctest --test-dir build/tsan --output-on-failure -j $(JOBS) \
+	    --label-regex "^$$program$$" --no-tests=error || status=1; \
+	done; \
+	ctest --test-dir build/debug --output-on-failure -j $(JOBS) --no-tests=error || status=1; \
+	if [ $$status -ne 0 ]; then echo "make test: at least one test failed, see above" >&2; fi; \
+	exit $$status
+
+bench:
+	@echo "make bench: the benchmark beside coturn comes with a later version" >&2; exit 2
+
+package:
+	@echo "make package: the .deb and .rpm come with a later version" >&2; exit 2
+
+SOURCES = $(shell git ls-files '*.cc' '*.h')
+
+format:
+	clang-format-19 -i $(SOURCES)
+
+# The format, then clang-tidy over every source that the debug build knows.
+lint:
+	packaging/install-deps.sh --tests
+	clang-format-19 --dry-run --Werror $(SOURCES)
+	cmake --preset debug
+	printf '%s\n' $(filter %.cc,$(SOURCES)) | grep -v '^tests/fuzz/' | \
+	  xargs -P $(JOBS) -n 4 clang-tidy-19 -p build/debug --quiet --warnings-as-errors='*'
+
+clean:
+	rm -rf build

@@ -1,0 +1,81 @@
+#!/bin/bash
+# Installs the Debian packages that building uturn needs; --tests adds what its tests need.
+#
+#   packaging/install-deps.sh [--tests]
+#
+# May be run at any time: when nothing is missing it asks dpkg and returns. Packages that bring a
+# daemon (coturn) are installed under a policy-rc.d that forbids starting it; tests start their own.
+set -euo pipefail
+
+build_packages=(
+  g++ cmake ninja-build ccache pkg-config make
+  liburing-dev libssl-dev libyaml-cpp-dev libcli11-dev libspdlog-dev libfmt-dev nlohmann-json3-dev
+)
+test_packages=(
+  libgtest-dev libgmock-dev
+  clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev
+  coturn iproute2 nftables tcpdump openssl python3 chromium
+)
+
+wanted=("${build_packages[@]}")
+case "${1:-}" in
+  "") ;;
+  --tests)
+    wanted+=("${test_packages[@]}")
+    # Node may come from elsewhere, and then Debian's would conflict with it.
+    command -v node >/dev/null || wanted+=(nodejs)
+    command -v npm >/dev/null || wanted+=(npm)
+    ;;
+  *)
+    echo "usage: $0 [--tests]" >&2
+    exit 2
+    ;;
+esac
+
+is_installed() {
+  [[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" == installed ]]
+}
+
+missing=()
+for package in "${wanted[@]}"; do
+  is_installed "$package" || missing+=("$package")
+done
+((${#missing[@]})) || exit 0
+
+as_root=()
+if ((EUID != 0)); then
+  if ! command -v sudo >/dev/null; then
+    echo "$0: root or sudo is needed to install: ${missing[*]}" >&2
+    exit 1
+  fi
+  as_root=(sudo)
+fi
+
+# No daemon starts while we install (invoke-rc.d(8) asks policy-rc.d; 101 forbids). A machine whose
+# own rule forbids it already is left alone; any other rule is put back afterwards.
+policy=/usr/sbin/policy-rc.d
+forbids_start() {
+  local status=0
+  "$policy" coturn start >/dev/null 2>&1 || status=$?
+  ((status == 101))
+}
+if ! forbids_start; then
+  saved=
+  if [[ -e "$policy" || -L "$policy" ]]; then
+    saved="$policy.before-uturn"
+    "${as_root[@]}" mv "$policy" "$saved"
+  fi
+  restore() {
+    "${as_root[@]}" rm -f "$policy"
+    if [[ -n "$saved" ]]; then "${as_root[@]}" mv "$saved" "$policy"; fi
+  }
+  trap restore EXIT
+  trap 'exit 130' INT TERM HUP
+  printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
+  "${as_root[@]}" chmod 0755 "$policy"
+fi
+
+echo "installing: ${missing[*]}"
+apt_get=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300)
+"${apt_get[@]}" update
+"${apt_get[@]}" install -y --no-install-recommends "${missing[@]}"

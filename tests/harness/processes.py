@@ -1,0 +1,89 @@
+# Child processes of a test: started, waited for with a deadline, and ended by their own pid.
+import os
+import signal
+import subprocess
+import sys
+import time
+
+SKIPPED = 77  # ctest's SKIP_RETURN_CODE
+
+
+class Failure(Exception):
+    """What a test says when it fails: one sentence, and whatever output explains it."""
+
+
+def check(condition, sentence):
+    if not condition:
+        raise Failure(sentence)
+
+
+def skip(reason):
+    print(f"SKIPPED: {reason}", flush=True)
+    sys.exit(SKIPPED)
+
+
+def wait_until(condition, seconds, what):
+    """Polls `condition` until it returns something true, which is handed back."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        check(time.monotonic() < deadline, f"{what}: not within {seconds} s")
+        time.sleep(0.005)
+
+
+class Process:
+    """A child in its own process group, its output in a file; never outlives the `with` block."""
+
+    def __init__(self, arguments, log_path, cwd=None):
+        self.log_path = log_path
+        self.name = os.path.basename(arguments[0])
+        with open(log_path, "wb") as log:
+            self._child = subprocess.Popen(
+                arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+                start_new_session=True, cwd=cwd)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
+
+    @property
+    def pid(self):
+        return self._child.pid
+
+    def output(self):
+        with open(self.log_path, "r", errors="replace") as log:
+            return log.read()
+
+    def has_ended(self):
+        return self._child.poll() is not None
+
+    def wait(self, seconds):
+        """The exit status, or None when the process still runs after `seconds`."""
+        try:
+            return self._child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def terminate(self, seconds):
+        """Asks for a clean end and returns the exit status, or None when none came in time."""
+        self._child.send_signal(signal.SIGTERM)
+        return self.wait(seconds)
+
+    def kill(self):
+        # The group is signalled only while its leader is unreaped, so the id cannot be another's.
+        if not self.has_ended():
+            os.killpg(self._child.pid, signal.SIGKILL)
+            self._child.wait()
+
+
+def run_test(body):
+    """Runs a test's main function: a Failure becomes one readable line and exit status 1."""
+    try:
+        body()
+    except Failure as failure:
+        print(f"FAILED: {failure}", flush=True)
+        sys.exit(1)

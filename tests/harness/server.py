@@ -1,0 +1,93 @@
+# The server under test: started on ephemeral ports from a temporary directory, stopped cleanly.
+import os
+import re
+import socket
+import tempfile
+
+from processes import Process, check, wait_until
+
+REALM = "test.example"
+USER = "alice"
+PASSWORD = "correct horse"
+SECRET = "shared by the web application"
+
+# A sanitized build on two busy cores takes its time to start.
+START_DEADLINE = 30
+STOP_DEADLINE = 10
+
+
+class Endpoint:
+    """A listener: "udp://127.0.0.1:3478" taken apart."""
+
+    def __init__(self, uri):
+        match = re.fullmatch(r"(\w+)://(?:\[(.+)\]|([^\[\]:]+)):(\d+)", uri)
+        check(match, f"no listener URI: {uri!r}")
+        self.scheme = match.group(1)
+        self.host = match.group(2) or match.group(3)
+        self.port = int(match.group(4))
+
+    @property
+    def address(self):
+        return (self.host, self.port)
+
+
+class UturnServer:
+    """`uturn serve` with one worker on loopback, unless told otherwise."""
+
+    def __init__(self, binary, io, workers=1, listen=("udp://127.0.0.1:0",), flags=()):
+        self._directory = tempfile.TemporaryDirectory(prefix="uturn-test-")
+        ready_file = self.path("ready")
+        arguments = [binary, "serve", "--io", io, "--workers", str(workers), "--realm", REALM,
+                     "--user", f"{USER}:{PASSWORD}", "--state-dir", self.path("state"),
+                     "--ready-file", ready_file]
+        for uri in listen:
+            arguments += ["--listen", uri]
+        os.mkdir(self.path("state"))
+        self._process = Process(arguments + list(flags), self.path("log"))
+        try:
+            wait_until(lambda: os.path.exists(ready_file) or self._process.has_ended(),
+                       START_DEADLINE, "the server's ready file")
+            check(not self._process.has_ended(), f"the server did not start:\n{self.log()}")
+            with open(ready_file) as lines:
+                self.endpoints = [Endpoint(line.strip()) for line in lines if line.strip()]
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._process.kill()
+        self._directory.cleanup()
+
+    def path(self, name):
+        return os.path.join(self._directory.name, name)
+
+    def log(self):
+        return self._process.output()
+
+    def endpoint(self, family=socket.AF_INET):
+        wanted = [e for e in self.endpoints if (":" in e.host) == (family == socket.AF_INET6)]
+        check(wanted, f"no listener of that family among {[e.address for e in self.endpoints]}")
+        return wanted[0]
+
+    def is_running(self):
+        return not self._process.has_ended()
+
+    def resident_kilobytes(self):
+        with open(f"/proc/{self._process.pid}/status") as status:
+            return int(re.search(r"VmRSS:\s+(\d+) kB", status.read()).group(1))
+
+    def stop(self):
+        """Ends the server as an operator does; what it logged is returned."""
+        status = self._process.terminate(STOP_DEADLINE)
+        check(status == 0, f"the server ended with status {status}, not 0:\n{self.log()}")
+        return self.log()
+
+
+def counters(log):
+    """The counters of the `stopped` line: name -> value."""
+    lines = [line for line in log.splitlines() if re.search(r"\bstopped\b", line)]
+    check(lines, f"no `stopped` line in the server's log:\n{log}")
+    return {name: int(value) for name, value in re.findall(r"\b([a-z_]+)=(\d+)\b", lines[-1])}

@@ -1,0 +1,212 @@
+# Foreign clients through the server: Debian's turnutils, and a TURN client of our test harness.
+#
+#   interop.py --server PATH --io uring|epoll CASE
+#
+# PATH may name coturn's turnserver instead: what fails against both is the tool's doing.
+import argparse
+import os
+import re
+import socket
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "harness"))
+import stun_message as stun
+from coturn import CoturnServer
+from processes import Process, check, run_test, wait_until
+from server import PASSWORD, SECRET, USER, UturnServer
+from turn_client import TurnClient, TurnError
+
+# turnutils draws channel numbers from the range of RFC 5766, and its peers live on loopback.
+FLAGS = ["--relay-ip", "127.0.0.1", "--relay-ip", "::1", "--channels", "rfc5766",
+         "--allow-peer", "127.0.0.0/8", "--allow-peer", "::1/128"]
+LISTEN = ("udp://127.0.0.1:0", "udp://[::1]:0")
+
+options = None
+
+
+def start_server(workers=1, extra=()):
+    kind = UturnServer if os.path.basename(options.server) == "uturn" else CoturnServer
+    return kind(options.server, options.io, workers, LISTEN, FLAGS + list(extra))
+
+
+def free_port_pair(host):
+    """An even port whose successor is free too: turnutils sends RTP to one and RTCP to the other."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    while True:
+        with socket.socket(family, socket.SOCK_DGRAM) as rtp:
+            rtp.bind((host, 0))
+            port = rtp.getsockname()[1]
+            with socket.socket(family, socket.SOCK_DGRAM) as rtcp:
+                try:
+                    rtcp.bind((host, port + 1))
+                except (OSError, OverflowError):
+                    continue
+        if port % 2 == 0:
+            return port
+
+
+class EchoPeer(Process):
+    """turnutils_peer, which echoes on two ports; ready once both do."""
+
+    def __init__(self, server, host="127.0.0.1"):
+        self.host = host
+        self.port = free_port_pair(host)
+        super().__init__(["turnutils_peer", "-L", host, "-p", str(self.port)],
+                         server.path("peer.log"))
+        for port in (self.port, self.port + 1):
+            wait_until(lambda: self.echoes(port), 10, f"turnutils_peer on {host} port {port}")
+
+    def echoes(self, port):
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as udp:
+            udp.settimeout(0.1)
+            try:
+                # A datagram from turnutils_uclient is at least this long.
+                udp.sendto(bytes(100), (self.host, port))
+                return udp.recv(2048)
+            except OSError:
+                return None
+
+
+def uclient(server, *arguments, seconds=60, credentials=("-u", USER, "-w", PASSWORD), family=None):
+    """Runs turnutils_uclient to its end: (exit status or None, output)."""
+    endpoint = server.endpoint(family or socket.AF_INET)
+    command = ["turnutils_uclient", *arguments, *credentials, "-p", str(endpoint.port),
+               endpoint.host]
+    with Process(command, server.path("uclient.log")) as client:
+        status = client.wait(seconds)
+        return status, client.output()
+
+
+def expect_no_loss(server, *arguments, **more):
+    status, output = uclient(server, *arguments, **more)
+    story = f"{' '.join(arguments)}:\n{output}\nserver:\n{server.log()[-4000:]}"
+    check(status == 0, f"turnutils_uclient ended with {status}: {story}")
+    totals = re.search(r"tot_send_msgs=(\d+), tot_recv_msgs=(\d+)\n(?!.*tot_recv_msgs)", output,
+                       re.DOTALL)
+    lost = re.search(r"Total lost packets (\d+).*total send dropped (\d+)", output)
+    check(totals and lost, f"no totals in the output of {story}")
+    sent, received = map(int, totals.groups())
+    check(sent > 0 and sent == received, f"sent {sent}, received {received}: {story}")
+    check(lost.groups() == ("0", "0"), f"lost and dropped {lost.groups()}: {story}")
+    print(f"{' '.join(arguments)}: {sent} sent, {received} received")
+    return sent
+
+
+def through_peer(*arguments, host="127.0.0.1", workers=1, extra=(), **more):
+    with start_server(workers, extra) as server, EchoPeer(server, host) as peer:
+        expect_no_loss(server, *arguments, "-n", "25", "-e", host, "-r", str(peer.port), **more)
+        server.stop()
+
+
+def between_clients(*arguments, workers=1, **more):
+    with start_server(workers) as server:
+        expect_no_loss(server, "-y", *arguments, "-n", "25", **more)
+        server.stop()
+
+
+def negative(*arguments, seconds, **more):
+    """The server answers or drops what it should, and serves the next honest client as before."""
+    with start_server() as server, EchoPeer(server) as peer:
+        to_peer = ["-e", peer.host, "-r", str(peer.port)]
+        status, output = uclient(server, *arguments, *to_peer, seconds=seconds, **more)
+        check(server.is_running(), f"the server ended:\n{server.log()}")
+        expect_no_loss(server, "-n", "5", *to_peer)
+        server.stop()
+        return status, output
+
+
+def refused_rebinding():
+    """-N binds a second channel number to a bound peer (RFC 8656, Section 12.2: 400)."""
+    _, output = negative("-N", seconds=20)
+    check("channel bind: error 400" in output, f"no 400 to a second channel of a peer:\n{output}")
+
+
+def refused_password():
+    wrong = ("-u", USER, "-w", "not " + PASSWORD)
+    status, output = negative("-n", "5", seconds=20, credentials=wrong)
+    check(status not in (0, None) or "error 401" in output, f"no 401:\n{output}")
+    check("tot_recv_msgs=5" not in output, f"data passed without a password:\n{output}")
+
+
+def stunclient():
+    with start_server() as server:
+        for family in (socket.AF_INET, socket.AF_INET6):
+            endpoint = server.endpoint(family)
+            command = ["turnutils_stunclient", "-p", str(endpoint.port), endpoint.host]
+            with Process(command, server.path("stunclient.log")) as client:
+                check(client.wait(20) == 0, f"turnutils_stunclient:\n{client.output()}")
+                reflexive = re.search(r"UDP reflexive addr: (\S+):\d+", client.output())
+                check(reflexive and reflexive.group(1).strip("[]") == endpoint.host,
+                      f"not our address:\n{client.output()}")
+        server.stop()
+
+
+def foreign_password_algorithm(algorithm):
+    """Our own foreign client signs everything with this algorithm and moves data both ways."""
+    with start_server() as server, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer, \
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        peer.bind(("127.0.0.1", 0))
+        peer.settimeout(5)
+        client = TurnClient(udp, server.endpoint().address, USER, PASSWORD, algorithm)
+        relayed = client.allocate().relayed[0]
+        client.bind_channel(0x4000, peer.getsockname())
+        client.send_channel_data(0x4000, b"hello")
+        check(peer.recvfrom(100) == (b"hello", relayed), "the peer got something else")
+        peer.sendto(b"", relayed)
+        check(client.receive().data == b"", "an empty datagram is a datagram")
+        check(client.refresh(0) == 0, "a deletion is answered with lifetime 0")
+        try:
+            client.refresh(600)
+            check(False, "a deleted allocation was refreshed")
+        except TurnError as error:
+            check(error.code == 437, f"{error.code} instead of 437 after the deletion")
+        server.stop()
+
+
+REST = dict(extra=["--auth-secret", SECRET], credentials=("-u", "bob", "-W", SECRET))
+
+CASES = {
+    # one process for the relay, RTP and RTCP on a reserved pair of ports
+    "channels": lambda: through_peer(),
+    "indications": lambda: through_peer("-s"),
+    "without-rtcp": lambda: through_peer("-c"),
+    "dont-fragment": lambda: through_peer("-g"),
+    "extra-requests": lambda: through_peer("-G"),
+    "padded-channels": lambda: through_peer("-D", "-l", "171"),
+    "large-datagrams": lambda: through_peer("-l", "1400"),
+    "ipv6-relay": lambda: through_peer("-x", host="::1"),
+    "ipv6-client": lambda: through_peer("-x", host="::1", family=socket.AF_INET6),
+    "ipv6-indications": lambda: through_peer("-x", "-s", host="::1"),
+    "dual-allocation": lambda: through_peer("-Z"),
+    "rest-secret": lambda: through_peer(**REST),
+    "10-clients": lambda: through_peer("-m", "10"),
+    "100-clients": lambda: through_peer("-c", "-m", "100", seconds=90),
+    # reservation tokens redeemed from another five-tuple, which another worker may own
+    "channels-4-workers": lambda: through_peer("-m", "8", workers=4),
+    "indications-4-workers": lambda: through_peer("-s", "-m", "8", workers=4),
+    # from one relayed address of the server to another
+    "client-to-client": lambda: between_clients(),
+    "client-to-client-without-rtcp": lambda: between_clients("-c"),
+    "client-to-client-indications": lambda: between_clients("-s"),
+    "client-to-client-ipv6": lambda: between_clients("-x"),
+    "client-to-client-dual": lambda: between_clients("-Z"),
+    "client-to-client-4-workers": lambda: between_clients("-m", "16", workers=4),
+    # what has to be refused; -R mixes broken requests in and may wait for their answers for ever
+    "negative-channels": refused_rebinding,
+    "negative-password": refused_password,
+    "negative-protocol": lambda: negative("-R", "-N", "-n", "5", seconds=15),
+    "negative-protocol-indications": lambda: negative("-R", "-N", "-s", "-n", "5", seconds=15),
+    "negative-client-to-client": lambda: negative("-N", "-y", "-c", "-n", "5", seconds=15),
+    "stunclient": stunclient,
+    "harness-md5": lambda: foreign_password_algorithm(stun.MD5),
+    "harness-sha256": lambda: foreign_password_algorithm(stun.SHA256),
+}
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--server")
+    parser.add_argument("--io")
+    parser.add_argument("case", choices=CASES)
+    options = parser.parse_args()
+    run_test(CASES[options.case])
