@@ -151,4 +151,11 @@ bool PeerPolicy::is_own_service(const TransportAddress& peer) const {
          std::ranges::binary_search(local_addresses_, ip);
 }
 
+bool PeerPolicy::has_own_service(const IpAddress& peer) const {
+  const IpAddress ip = peer.canonical();
+  if (std::ranges::binary_search(own_services_, ip, {}, &TransportAddress::ip)) return true;
+  if (wildcard_ports_.empty()) return false;
+  return ip.is_loopback() || std::ranges::binary_search(local_addresses_, ip);
+}
+
 }  // namespace uturn

@@ -58,6 +58,8 @@ class PeerPolicy {
   PeerDecision decide(const TransportAddress& peer) const;
   /// The part of the above that a permission has not answered yet: for every Send indication.
   bool is_own_service(const TransportAddress& peer) const;
+  /// Has any service of ours this address? Then its ports are looked at one by one.
+  bool has_own_service(const IpAddress& peer) const;
 
  private:
   std::vector<AddressRange> allow_;  ///< canonical, merged, sorted by first: binary search
