@@ -1,0 +1,295 @@
+// Allocate: a relayed transport address, or two, for a client (RFC 8656, Section 7.2).
+#include "server/relay/relay.h"
+
+namespace uturn {
+
+/// What the request asks for, once every check of its form has passed.
+struct Relay::AllocateWish {
+  AddressFamily family{};
+  bool both_families = false;  ///< ADDITIONAL-ADDRESS-FAMILY
+  PortWish port = PortWish::any;
+  std::optional<uint64_t> token;  ///< RESERVATION-TOKEN
+  std::chrono::seconds lifetime{};
+};
+
+/// A relayed transport address that is open already, so that nothing is promised that could fail.
+struct Relay::OpenedSide {
+  PortLease port;
+  HeldSocket socket;
+  PortLease next_port;  ///< EVEN-PORT with the R bit
+  HeldSocket next_socket;
+};
+
+// In the order of RFC 8656, Section 7.2. Nothing changes until every check has passed.
+Outcome Relay::allocate(const Request& request) {
+  if (const Allocation* existing = request.allocation) {
+    const bool is_retransmission = existing->made_by == request.message.transaction_id() &&
+                                   existing->identity.username == request.proof.identity.username;
+    if (is_retransmission) return answer_allocated(request, *existing);
+    return reject(request, ErrorCode::allocation_mismatch);
+  }
+
+  const auto transport = request.message.find(AttributeType::requested_transport);
+  const auto protocol = transport ? decode_requested_transport(transport->value) : std::nullopt;
+  if (!protocol) return reject(request, ErrorCode::bad_request);
+  constexpr uint8_t kUdp = 17;
+  if (*protocol != kUdp) return reject(request, ErrorCode::unsupported_transport_protocol);
+
+  const auto wish = read_wish(request);
+  if (!wish && wish.error() == ErrorCode::unknown_attribute) {
+    return reject_unknown_attributes(request);
+  }
+  if (!wish) return reject(request, wish.error());
+  return wish->token ? redeem(request, *wish) : allocate_wished(request, *wish);
+}
+
+Result<Relay::AllocateWish, ErrorCode> Relay::read_wish(const Request& request) const {
+  const MessageView& message = request.message;
+  AllocateWish wish;
+  wish.lifetime = granted_lifetime(message);
+
+  const auto requested = message.find(AttributeType::requested_address_family);
+  const auto additional = message.find(AttributeType::additional_address_family);
+  const auto even_port = message.find(AttributeType::even_port);
+
+  if (const auto token = message.find(AttributeType::reservation_token)) {
+    if (even_port || requested || additional) return Failure{ErrorCode::bad_request};
+    wish.token = decode_reservation_token(token->value);
+    if (!wish.token) return Failure{ErrorCode::bad_request};
+    return wish;
+  }
+
+  if (requested && additional) return Failure{ErrorCode::bad_request};
+  if (requested) {
+    if (requested->value.size() != 4) return Failure{ErrorCode::bad_request};
+    const auto family = decode_family(requested->value);
+    if (!family) return Failure{ErrorCode::address_family_not_supported};
+    wish.family = *family;
+  } else {
+    const bool keeps = settings_.default_family == DefaultFamily::keep;
+    const AddressFamily configured =
+        settings_.default_family == DefaultFamily::ipv6 ? AddressFamily::ipv6 : AddressFamily::ipv4;
+    wish.family = keeps ? request.arrival.five_tuple.client.ip.family() : configured;
+  }
+
+  if (even_port) {
+    const auto reserves_next = decode_even_port(even_port->value);
+    if (!reserves_next) return Failure{ErrorCode::bad_request};
+    if (*reserves_next && additional) return Failure{ErrorCode::bad_request};
+    wish.port = *reserves_next ? PortWish::even_with_next : PortWish::even;
+  }
+
+  if (additional) {
+    // Only IPv6 can be additional: IPv4 is what is allocated anyway.
+    if (decode_family(additional->value) != AddressFamily::ipv6)
+      return Failure{ErrorCode::bad_request};
+    wish.family = AddressFamily::ipv4;
+    wish.both_families = true;
+  }
+
+  // The DF bit of what an IPv4 client sends cannot be read here, so a translation to IPv6 must not
+  // promise DONT-FRAGMENT (RFC 8656, Section 3.7).
+  const bool translates = request.arrival.five_tuple.client.ip.is_v4() &&
+                          (wish.family == AddressFamily::ipv6 || wish.both_families);
+  if (translates && message.has(AttributeType::dont_fragment)) {
+    return Failure{ErrorCode::unknown_attribute};
+  }
+  return wish;
+}
+
+Outcome Relay::allocate_wished(const Request& request, const AllocateWish& wish) {
+  if (!wish.both_families && !world_.ports.serves(wish.family)) {
+    return reject(request, ErrorCode::address_family_not_supported);
+  }
+  if (wish.port == PortWish::even_with_next &&
+      reservations_.size() >= settings_.limits.reservations) {
+    return reject(request, ErrorCode::insufficient_capacity);
+  }
+  QuotaLease quota =
+      world_.quota.take(request.proof.identity.quota_id, request.arrival.five_tuple.client.ip);
+  if (!quota.is_held()) return reject(request, ErrorCode::allocation_quota_reached);
+
+  auto first = open_side(wish.family, wish.port, request.now);
+  if (!wish.both_families) {
+    if (!first) return reject(request, first.error());
+    return establish(request, wish, std::move(quota), std::move(*first), std::nullopt);
+  }
+
+  // One of two is a success that names what is missing; none of two is not.
+  auto second = open_side(AddressFamily::ipv6, wish.port, request.now);
+  if (!first && !second) {
+    const bool none_served = first.error() == second.error();
+    return reject(request, none_served ? first.error() : ErrorCode::insufficient_capacity);
+  }
+  if (!first) return establish(request, wish, std::move(quota), std::move(*second), std::nullopt);
+  std::optional<OpenedSide> other;
+  if (second) other = std::move(*second);
+  return establish(request, wish, std::move(quota), std::move(*first), std::move(other));
+}
+
+// The port may be another process's: the range overlaps the kernel's ephemeral ports.
+Result<Relay::OpenedSide, ErrorCode> Relay::open_side(AddressFamily family, PortWish wish,
+                                                      Now now) {
+  if (!world_.ports.serves(family)) return Failure{ErrorCode::address_family_not_supported};
+  for (uint32_t attempt = 0; attempt < kPortAttempts; ++attempt) {
+    auto taken = world_.ports.take(family, wish, now);
+    if (!taken) break;
+
+    auto socket = world_.sockets.hold(taken->port.address());
+    if (!socket) {
+      if (socket.error() == SocketFailure::exhausted)
+        return Failure{ErrorCode::insufficient_capacity};
+      ++counters_.ports_occupied;
+      taken->port.park(now);
+      continue;
+    }
+    if (wish != PortWish::even_with_next) {
+      return OpenedSide{std::move(taken->port), *socket, {}, {}};
+    }
+    auto next = world_.sockets.hold(taken->next.address());
+    if (next) {
+      return OpenedSide{std::move(taken->port), *socket, std::move(taken->next), *next};
+    }
+    world_.sockets.drop(*socket);
+    if (next.error() == SocketFailure::exhausted) return Failure{ErrorCode::insufficient_capacity};
+    ++counters_.ports_occupied;
+    taken->next.park(now);
+  }
+  ++counters_.ports_exhausted;
+  world_.observer.on_ports_exhausted(family);
+  return Failure{ErrorCode::insufficient_capacity};
+}
+
+// A token that is unknown, expired, or another user's is 508 (RFC 8656, Section 7.2). It may be
+// another shard's: the same client's second five-tuple is any shard's.
+Outcome Relay::redeem(const Request& request, const AllocateWish& wish) {
+  const uint8_t shard = ReservationTable::shard_of(*wish.token);
+  if (shard != settings_.shard) {
+    if (shard >= settings_.shards) return reject(request, ErrorCode::insufficient_capacity);
+    return await_reservation(request, *wish.token);
+  }
+  auto reservation =
+      surrender_reservation(*wish.token, request.proof.identity.username, request.now);
+  if (!reservation) return reject(request, ErrorCode::insufficient_capacity);
+  return allocate_reserved(request, wish, std::move(*reservation));
+}
+
+// The other shard's answer to redeem().
+Outcome Relay::allocate_with(const Request& request, Reservation reservation) {
+  const auto wish = read_wish(request);
+  CHECK(wish.has_value());  // it was read before the other shard was asked
+  return allocate_reserved(request, *wish, std::move(reservation));
+}
+
+Outcome Relay::allocate_reserved(const Request& request, const AllocateWish& wish,
+                                 Reservation reservation) {
+  const RelayedAddress& address = reservation.port.address();
+  const bool translates = request.arrival.five_tuple.client.ip.is_v4() && !address.ip.is_v4();
+  if (translates && request.message.has(AttributeType::dont_fragment)) {
+    end_reservation(std::move(reservation));
+    return reject_unknown_attributes(request);
+  }
+  QuotaLease quota =
+      world_.quota.take(request.proof.identity.quota_id, request.arrival.five_tuple.client.ip);
+  if (!quota.is_held()) {
+    end_reservation(std::move(reservation));
+    return reject(request, ErrorCode::allocation_quota_reached);
+  }
+  ++counters_.reservations_redeemed;
+  return establish(request, wish, std::move(quota),
+                   OpenedSide{std::move(reservation.port), reservation.socket, {}, {}},
+                   std::nullopt);
+}
+
+// Every check has passed; the sockets are open. Reading from one can still fail, and then all is
+// undone.
+Outcome Relay::establish(const Request& request, const AllocateWish& wish, QuotaLease quota,
+                         OpenedSide first, std::optional<OpenedSide> second) {
+  const AllocationId id = allocations_.next_id();
+  const auto start_reading = [&](OpenedSide& side) {
+    const AddressFamily family = side.port.address().ip.family();
+    return world_.sockets.adopt(side.socket, side.port.address(), {id, family});
+  };
+  const auto undo = [&](OpenedSide& side) {
+    if (side.next_port.is_held()) world_.sockets.drop(side.next_socket);
+  };
+  const auto first_socket = start_reading(first);
+  if (!first_socket) {
+    undo(first);
+    if (second) world_.sockets.drop(second->socket);
+    return reject(request, ErrorCode::insufficient_capacity);
+  }
+  SocketId second_socket;
+  if (second) {
+    const auto opened = start_reading(*second);
+    if (!opened) {
+      world_.sockets.close(*first_socket);
+      undo(first);
+      return reject(request, ErrorCode::insufficient_capacity);
+    }
+    second_socket = *opened;
+  }
+
+  Allocation& allocation = allocations_.add(request.arrival.five_tuple);
+  allocation.listener = request.arrival.listener;
+  allocation.identity = request.proof.identity;
+  allocation.integrity = request.proof.integrity;
+  allocation.made_by = request.message.transaction_id();
+  allocation.quota = std::move(quota);
+  const Instant expires_at = request.now.monotonic + wish.lifetime;
+  const auto settle = [&](OpenedSide& side, SocketId socket) {
+    const AddressFamily family = side.port.address().ip.family();
+    allocation.side(family).emplace(RelayedSide{std::move(side.port), socket, {}, expires_at});
+  };
+  settle(first, *first_socket);
+  if (second) settle(*second, second_socket);
+
+  if (wish.both_families && !second) {
+    const bool has_v4 = allocation.side(AddressFamily::ipv4).has_value();
+    allocation.missing_family = has_v4 ? AddressFamily::ipv6 : AddressFamily::ipv4;
+    allocation.missing_because = world_.ports.serves(*allocation.missing_family)
+                                     ? ErrorCode::insufficient_capacity
+                                     : ErrorCode::address_family_not_supported;
+  }
+  if (first.next_port.is_held()) {
+    allocation.reservation_token = hold_reservation(std::move(first.next_port), first.next_socket,
+                                                    request.proof.identity.username, request.now);
+  }
+  allocation.deadline = allocation_deadlines_.add(
+      expires_at, uint64_t{allocation.id.generation} << 32 | allocation.id.slot);
+  ++counters_.allocations_made;
+  return answer_allocated(request, allocation);
+}
+
+// Also for a retransmitted request: the same addresses and token, the lifetime that is left.
+Outcome Relay::answer_allocated(const Request& request, const Allocation& allocation) {
+  MessageBuilder builder = begin_answer(MessageClass::success, request.message);
+  for (const auto& side : allocation.sides) {
+    if (!side) continue;
+    builder.add_xor_address(AttributeType::xor_relayed_address,
+                            settings_.external.outward(side->port.address()));
+  }
+  const auto left = allocation.expires_at() - request.now.monotonic;
+  builder.add_u32(AttributeType::lifetime,
+                  static_cast<uint32_t>(std::chrono::ceil<std::chrono::seconds>(left).count()));
+  if (allocation.reservation_token) {
+    builder.add_u64(AttributeType::reservation_token, *allocation.reservation_token);
+  }
+  if (allocation.missing_family) {
+    builder.add_address_error(*allocation.missing_family, allocation.missing_because,
+                              reason_of(allocation.missing_because));
+  }
+  builder.add_xor_address(AttributeType::xor_mapped_address, allocation.five_tuple.client);
+  return finish_answer(builder, request);
+}
+
+// max(600, min(requested, maximum)) (RFC 8656, Section 7.2); a malformed LIFETIME counts as none.
+std::chrono::seconds Relay::granted_lifetime(const MessageView& message) const {
+  const auto attribute = message.find(AttributeType::lifetime);
+  const auto requested = attribute ? decode_u32(attribute->value) : std::nullopt;
+  if (!requested) return kDefaultLifetime;
+  const auto capped = std::min(std::chrono::seconds{*requested}, settings_.limits.max_lifetime);
+  return std::max(kDefaultLifetime, capped);
+}
+
+}  // namespace uturn

@@ -1,0 +1,61 @@
+// Allocation: what the server keeps for one five-tuple (RFC 8656, Section 6).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+#include "auth/authenticator.h"
+#include "auth/quota.h"
+#include "protocol/message_view.h"
+#include "protocol/transport_address.h"
+#include "server/relay/channel_table.h"
+#include "server/relay/deadline_queue.h"
+#include "server/relay/permission_table.h"
+#include "server/relay/relay_ports.h"
+#include "server/relay/relay_sockets.h"
+
+namespace uturn {
+
+/// One relayed transport address with its socket, permissions and time-to-expiry; a dual allocation
+/// has two.
+struct RelayedSide {
+  PortLease port;  ///< as it is here, before any external address is put in its place
+  SocketId socket;
+  PermissionTable permissions;
+  Instant expires_at;
+};
+
+struct Allocation {
+  FiveTuple five_tuple;
+  SocketId listener;  ///< what the client's datagrams arrive on and answers leave by
+  std::array<std::optional<RelayedSide>, 2> sides;  ///< IPv4, IPv6
+  ChannelTable channels;
+
+  AllocationId id;
+  Identity identity;
+  Integrity integrity = Integrity::sha1;
+  TransactionId made_by;                      ///< a retransmitted Allocate is recognised by it
+  std::optional<uint64_t> reservation_token;  ///< repeated to a retransmission
+  std::optional<AddressFamily>
+      missing_family;           ///< half of a dual allocation that could not be had …
+  ErrorCode missing_because{};  ///< … and why: ADDRESS-ERROR-CODE, repeated likewise
+  QuotaLease quota;
+  DeadlineQueue::Handle deadline = DeadlineQueue::kNone;
+  int64_t icmp_second = 0;  ///< bounds the ICMP errors told in one second
+  uint32_t icmp_told = 0;
+
+  std::optional<RelayedSide>& side(AddressFamily family) {
+    return sides[family == AddressFamily::ipv4 ? 0 : 1];
+  }
+  const std::optional<RelayedSide>& side(AddressFamily family) const {
+    return sides[family == AddressFamily::ipv4 ? 0 : 1];
+  }
+  bool has_sides() const { return sides[0].has_value() || sides[1].has_value(); }
+  /// The time-to-expiry: both halves have the same, or only one is left (RFC 8656, Section 8.2).
+  Instant expires_at() const;
+  /// When anything of it ends: an allocation, a permission, a channel.
+  Instant first_expiry() const;
+};
+
+}  // namespace uturn

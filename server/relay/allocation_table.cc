@@ -1,0 +1,103 @@
+// The index of five-tuples: linear probing, deletion by shifting back, so no tombstones pile up.
+#include "server/relay/allocation_table.h"
+
+namespace uturn {
+
+Instant Allocation::expires_at() const {
+  Instant first = kNever;
+  for (const auto& side : sides) {
+    if (side) first = std::min(first, side->expires_at);
+  }
+  return first;
+}
+
+Instant Allocation::first_expiry() const {
+  Instant first = std::min(expires_at(), channels.first_expiry());
+  for (const auto& side : sides) {
+    if (side) first = std::min(first, side->permissions.first_expiry());
+  }
+  return first;
+}
+
+AllocationTable::AllocationTable(uint64_t seed) : seed_(seed), index_(1'024) {}
+
+Allocation* AllocationTable::find(const FiveTuple& five_tuple) {
+  const uint32_t wanted = hash(five_tuple);
+  const size_t mask = index_.size() - 1;
+  for (size_t at = wanted & mask; index_[at].slot != kEmpty; at = (at + 1) & mask) {
+    if (index_[at].hash != wanted) continue;
+    Allocation& allocation = *slot_at(index_[at].slot).allocation;
+    if (allocation.five_tuple == five_tuple) return &allocation;
+  }
+  return nullptr;
+}
+
+Allocation* AllocationTable::find(AllocationId id) {
+  if (id.slot / kChunk >= chunks_.size()) return nullptr;
+  Slot& slot = slot_at(id.slot);
+  if (slot.generation != id.generation || !slot.allocation) return nullptr;
+  return &*slot.allocation;
+}
+
+AllocationId AllocationTable::next_id() {
+  if (unused_.empty()) {
+    const auto first = static_cast<uint32_t>(chunks_.size()) * kChunk;
+    chunks_.push_back(std::make_unique<std::array<Slot, kChunk>>());
+    for (uint32_t i = kChunk; i > 0; --i) unused_.push_back(first + i - 1);
+  }
+  return {unused_.back(), slot_at(unused_.back()).generation};
+}
+
+Allocation& AllocationTable::add(const FiveTuple& five_tuple) {
+  if ((size_ + 1) * 4 > index_.size() * 3) grow();
+  const AllocationId id = next_id();
+  unused_.pop_back();
+  Allocation& allocation = slot_at(id.slot).allocation.emplace();
+  allocation.id = id;
+  allocation.five_tuple = five_tuple;
+  put({hash(five_tuple), id.slot});
+  ++size_;
+  return allocation;
+}
+
+void AllocationTable::remove(Allocation& allocation) {
+  const size_t mask = index_.size() - 1;
+  const uint32_t slot = allocation.id.slot;
+  size_t hole = hash(allocation.five_tuple) & mask;
+  while (index_[hole].slot != slot) hole = (hole + 1) & mask;
+
+  // Whatever was pushed beyond the hole by it moves back into it.
+  for (size_t at = (hole + 1) & mask; index_[at].slot != kEmpty; at = (at + 1) & mask) {
+    const size_t home = index_[at].hash & mask;
+    if (((at - home) & mask) < ((at - hole) & mask)) continue;
+    index_[hole] = index_[at];
+    hole = at;
+  }
+  index_[hole] = {};
+
+  slot_at(slot).allocation.reset();
+  ++slot_at(slot).generation;
+  unused_.push_back(slot);
+  --size_;
+}
+
+uint32_t AllocationTable::hash(const FiveTuple& five_tuple) const {
+  return static_cast<uint32_t>(hash_of(five_tuple, seed_));
+}
+
+void AllocationTable::put(IndexEntry entry) {
+  const size_t mask = index_.size() - 1;
+  size_t at = entry.hash & mask;
+  while (index_[at].slot != kEmpty) at = (at + 1) & mask;
+  index_[at] = entry;
+}
+
+void AllocationTable::grow() {
+  std::vector<IndexEntry> old(index_.size() * 2);
+  old.swap(index_);
+  for (const IndexEntry& entry : old) {
+    if (entry.slot != kEmpty) put(entry);
+  }
+}
+
+}  // namespace uturn

@@ -1,0 +1,61 @@
+// AllocationTable: the allocations of a shard, by five-tuple and by id.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "server/relay/allocation.h"
+
+namespace uturn {
+
+/// Slots in chunks that never move, and an open-addressing index of five-tuples: eight bytes an
+/// entry, at most three quarters full, grown by request only. `seed` is secret, so that nobody can
+/// choose colliding clients.
+class AllocationTable {
+ public:
+  explicit AllocationTable(uint64_t seed);
+
+  Allocation* find(const FiveTuple& five_tuple);
+  Allocation* find(AllocationId id);  ///< null if the slot lives another life
+
+  /// The id that the next add() will use: a socket's tag names it before the allocation exists.
+  AllocationId next_id();
+  Allocation& add(const FiveTuple& five_tuple);
+  void remove(Allocation& allocation);
+
+  size_t size() const { return size_; }
+  /// Calls `visit(Allocation&)` for each; for shutting down and for the admin's lists.
+  template <class Visit>
+  void for_each(Visit visit) {
+    for (auto& chunk : chunks_) {
+      for (Slot& slot : *chunk) {
+        if (slot.allocation) visit(*slot.allocation);
+      }
+    }
+  }
+
+ private:
+  static constexpr uint32_t kChunk = 256;
+  static constexpr uint32_t kEmpty = UINT32_MAX;
+  struct Slot {
+    std::optional<Allocation> allocation;
+    uint32_t generation = 0;
+  };
+  struct IndexEntry {
+    uint32_t hash = 0;
+    uint32_t slot = kEmpty;
+  };
+  Slot& slot_at(uint32_t slot) { return (*chunks_[slot / kChunk])[slot % kChunk]; }
+  uint32_t hash(const FiveTuple& five_tuple) const;
+  void put(IndexEntry entry);
+  void grow();
+
+  uint64_t seed_;
+  std::vector<std::unique_ptr<std::array<Slot, kChunk>>> chunks_;
+  std::vector<uint32_t> unused_;
+  std::vector<IndexEntry> index_;
+  size_t size_ = 0;
+};
+
+}  // namespace uturn

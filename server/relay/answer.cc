@@ -1,0 +1,84 @@
+// Building answers: success, rejection, challenge.
+#include "protocol/unknown_attributes.h"
+#include "server/relay/relay.h"
+
+namespace uturn {
+
+MessageBuilder Relay::begin_answer(MessageClass message_class, const MessageView& to) {
+  return {world_.answers.lend(kAnswerSize), to.method(), message_class, to.transaction_id()};
+}
+
+// SOFTWARE goes to the authenticated only, in what RFC 8656, Section 5 names: Allocate and Refresh.
+Outcome Relay::finish_answer(MessageBuilder& builder, const Request& request) {
+  const Method method = request.message.method();
+  const bool names_software = method == Method::allocate || method == Method::refresh;
+  if (names_software && !settings_.software.empty()) {
+    builder.add_text(AttributeType::software, settings_.software);
+  }
+  if (const auto& key = request.proof.identity.key) {
+    if (request.proof.integrity == Integrity::sha256) {
+      builder.add_integrity_sha256(key->bytes());
+    } else {
+      builder.add_integrity(key->bytes());
+    }
+  }
+  return send_answer(builder, request.arrival, request.message);
+}
+
+Outcome Relay::success(const Request& request) {
+  MessageBuilder builder = begin_answer(MessageClass::success, request.message);
+  return finish_answer(builder, request);
+}
+
+Outcome Relay::reject(const Request& request, ErrorCode code) {
+  ++counters_.errors[static_cast<size_t>(code)];
+  MessageBuilder builder = begin_answer(MessageClass::error, request.message);
+  builder.add_error(code, reason_of(code));
+  return finish_answer(builder, request);
+}
+
+Outcome Relay::reject_unknown_attributes(const Request& request) {
+  ++counters_.errors[static_cast<size_t>(ErrorCode::unknown_attribute)];
+  MessageBuilder builder = begin_answer(MessageClass::error, request.message);
+  builder.add_error(ErrorCode::unknown_attribute, reason_of(ErrorCode::unknown_attribute));
+  auto unknown = unknown_attributes(request.message, is_known);
+  // DONT-FRAGMENT where it cannot be honoured counts as unknown (RFC 8656, Section 7.2).
+  if (unknown.empty()) unknown.add(AttributeType::dont_fragment);
+  builder.add_unknown_attributes(unknown.types());
+  return finish_answer(builder, request);
+}
+
+// To who has proved nothing: no reason text, no SOFTWARE, nothing beyond the budget of its source.
+Outcome Relay::reject_unproved(const Arrival& arrival, const MessageView& message,
+                               const Rejected& rejected, Now now) {
+  const ClientAddress& client = arrival.five_tuple.client;
+  if (rejected.why != AuthFailure::no_integrity)
+    world_.observer.on_auth_failure(rejected.why, client);
+  ++counters_.errors[static_cast<size_t>(rejected.code)];
+  if (rejected.challenge) ++counters_.challenges;
+  if (!rejected.proved) budget_.spend(AnswerKind::challenge, client.ip, now);
+
+  MessageBuilder builder = begin_answer(MessageClass::error, message);
+  builder.add_error(rejected.code);
+  if (rejected.challenge) world_.authenticator.add_challenge(builder, client, now);
+  if (rejected.proved) {
+    const auto& key = rejected.proved->identity.key;
+    if (key && rejected.proved->integrity == Integrity::sha256) {
+      builder.add_integrity_sha256(key->bytes());
+    } else if (key) {
+      builder.add_integrity(key->bytes());
+    }
+  }
+  return send_answer(builder, arrival, message);
+}
+
+// FINGERPRINT answers FINGERPRINT; nobody else needs its eight bytes.
+Outcome Relay::send_answer(MessageBuilder& builder, const Arrival& arrival, const MessageView& to) {
+  if (to.fingerprint_offset() != 0) builder.add_fingerprint();
+  if (builder.overflowed()) return Drop{DropReason::answer_too_long};
+  IpFields ip;
+  ip.source = arrival.five_tuple.server.ip;
+  return Answer{builder.finish(), ip};
+}
+
+}  // namespace uturn

@@ -1,0 +1,28 @@
+// Binding: who am I, seen from here (RFC 8489, Section 3). Never authenticated.
+#include "protocol/unknown_attributes.h"
+#include "server/relay/relay.h"
+
+namespace uturn {
+
+Outcome Relay::binding(const Arrival& arrival, const MessageView& message, Now now) {
+  const ClientAddress& client = arrival.five_tuple.client;
+  if (!allocations_.find(arrival.five_tuple)) {
+    if (!budget_.has(AnswerKind::binding, client.ip, now)) return Drop{DropReason::answer_rate};
+    budget_.spend(AnswerKind::binding, client.ip, now);
+  }
+
+  if (const auto unknown = unknown_attributes(message, is_known); !unknown.empty()) {
+    ++counters_.errors[static_cast<size_t>(ErrorCode::unknown_attribute)];
+    MessageBuilder builder = begin_answer(MessageClass::error, message);
+    builder.add_error(ErrorCode::unknown_attribute);
+    builder.add_unknown_attributes(unknown.types());
+    return send_answer(builder, arrival, message);
+  }
+
+  ++counters_.bindings;
+  MessageBuilder builder = begin_answer(MessageClass::success, message);
+  builder.add_xor_address(AttributeType::xor_mapped_address, client);
+  return send_answer(builder, arrival, message);
+}
+
+}  // namespace uturn

@@ -1,0 +1,27 @@
+// ChannelData from a client: four bytes off, and on to the peer (RFC 8656, Section 12.6).
+#include "protocol/channel_data.h"
+
+#include "server/relay/relay.h"
+
+namespace uturn {
+
+Outcome Relay::channel_data(const Arrival& arrival, const Packet& packet, Now now) {
+  const auto message = parse_channel_data(packet.bytes());
+  if (!message) return Drop{DropReason::malformed_channel_data};
+  if (!message->channel.is_in(settings_.channels)) return Drop{DropReason::reserved_channel};
+
+  Allocation* const allocation = allocations_.find(arrival.five_tuple);
+  if (!allocation) return Drop{DropReason::no_allocation};
+  const Channel* channel = allocation->channels.find(message->channel, now);
+  if (!channel) return Drop{DropReason::no_channel};
+  if (!may_pass(channel->check, channel->peer)) return Drop{DropReason::peer_forbidden};
+  if (arrival.ttl == 1) return Drop{DropReason::ttl_expired};
+
+  return Forward{allocation->side(channel->peer.ip.family())->socket,
+                 channel->peer,
+                 {},
+                 message->data,
+                 onward(arrival.dscp, arrival.ecn, arrival.ttl, false)};
+}
+
+}  // namespace uturn

@@ -1,0 +1,44 @@
+// ChannelTable: which number stands for which peer on one allocation (RFC 8656, Section 12).
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "protocol/channel_data.h"
+#include "protocol/time.h"
+#include "protocol/transport_address.h"
+#include "server/relay/permission_table.h"
+
+namespace uturn {
+
+struct Channel {
+  ChannelNumber number;
+  PeerAddress peer;
+  PeerCheck check = PeerCheck::none;
+  Instant expires_at;
+};
+
+/// Found by number on the way to a peer and by peer on the way back. Sorted by number; the other
+/// order is kept beside it. At most `Limits::channels_per_allocation`. An expired channel does not
+/// exist.
+class ChannelTable {
+ public:
+  const Channel* find(ChannelNumber number, Now now) const;
+  const Channel* find(const PeerAddress& peer, Now now) const;
+  bool has_room(uint32_t limit, Now now);
+
+  /// Binds or refreshes. The caller has checked that neither is bound otherwise.
+  void bind(ChannelNumber number, const PeerAddress& peer, PeerCheck check, Now now);
+  /// Ends the channels to peers of this family: its half of a dual allocation is gone.
+  void unbind(AddressFamily family);
+  void sweep(Now now);
+  size_t size() const { return channels_.size(); }
+  Instant first_expiry() const;  ///< kNever when empty
+
+ private:
+  void index();
+  std::vector<Channel> channels_;
+  std::vector<uint16_t> by_peer_;  ///< positions in channels_, sorted by peer
+};
+
+}  // namespace uturn

@@ -1,0 +1,48 @@
+// RelayCounters: what a shard's relay has done. Plain integers of one thread.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "server/relay/outcome.h"
+
+namespace uturn {
+
+struct RelayCounters {
+  // fates: datagrams_in == sum(drops) + answers + forwards + defers
+  uint64_t datagrams_in = 0;
+  std::array<uint64_t, kDropReasons> drops{};
+  uint64_t answers = 0;
+  uint64_t forwards = 0;
+  uint64_t defers = 0;
+
+  uint64_t to_peers = 0;  ///< of `forwards`, and their payload bytes
+  uint64_t to_clients = 0;
+  uint64_t bytes_to_peers = 0;
+  uint64_t bytes_to_clients = 0;
+
+  // how deferred requests ended; joined: retransmissions of one that already waits
+  uint64_t resumed_answers = 0;
+  uint64_t resumed_drops = 0;
+  uint64_t pending_expired = 0;
+  uint64_t pending_joined = 0;
+
+  uint64_t icmp_told = 0;  ///< ICMP errors that became Data indications; no datagrams_in
+
+  uint64_t bindings = 0;
+  uint64_t challenges = 0;
+  uint64_t allocations_made = 0;
+  uint64_t allocations_deleted = 0;  ///< by Refresh 0
+  uint64_t allocations_expired = 0;
+  uint64_t reservations_made = 0;
+  uint64_t reservations_redeemed = 0;
+  uint64_t reservations_expired = 0;
+  uint64_t ports_occupied = 0;         ///< a port of the range that somebody else held
+  uint64_t ports_exhausted = 0;        ///< 508: none left, or kPortAttempts were occupied
+  uint64_t peers_denied = 0;           ///< 403
+  std::array<uint64_t, 700> errors{};  ///< answers by error code
+
+  uint64_t drops_of(DropReason why) const { return drops[static_cast<size_t>(why)]; }
+};
+
+}  // namespace uturn

@@ -1,0 +1,43 @@
+// CreatePermission: many peers, all or nothing (RFC 8656, Section 10.2).
+#include "protocol/peer_addresses.h"
+#include "server/relay/relay.h"
+
+namespace uturn {
+
+Outcome Relay::create_permission(const Request& request) {
+  Allocation& allocation = *request.allocation;
+
+  std::array<std::optional<Peer>, kPeersPerRequest> peers;
+  size_t count = 0;
+  for (const auto shown : PeerAddresses(request.message)) {
+    if (!shown) return reject(request, ErrorCode::bad_request);
+    if (count == kPeersPerRequest) return reject(request, ErrorCode::insufficient_capacity);
+    const auto peer = admit(*shown, allocation);
+    if (!peer) return reject(request, peer.error());
+    peers[count++] = *peer;
+  }
+  if (count == 0) return reject(request, ErrorCode::bad_request);
+
+  for (const AddressFamily family : {AddressFamily::ipv4, AddressFamily::ipv6}) {
+    std::array<IpAddress, kPeersPerRequest> wanted;
+    size_t of_family = 0;
+    for (size_t i = 0; i < count; ++i) {
+      if (peers[i]->address.ip.family() == family) wanted[of_family++] = peers[i]->address.ip;
+    }
+    if (of_family == 0) continue;
+    const uint32_t limit = settings_.limits.permissions_per_allocation;
+    if (!allocation.side(family)->permissions.has_room_for(std::span{wanted}.first(of_family),
+                                                           limit, request.now)) {
+      return reject(request, ErrorCode::insufficient_capacity);
+    }
+  }
+
+  for (size_t i = 0; i < count; ++i) {
+    const auto& [address, check] = *peers[i];
+    allocation.side(address.ip.family())->permissions.install(address.ip, check, request.now);
+  }
+  schedule(allocation);
+  return success(request);
+}
+
+}  // namespace uturn

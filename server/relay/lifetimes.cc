@@ -1,0 +1,114 @@
+// Lifetimes: what ends, when, and what goes with it.
+#include "server/relay/relay.h"
+
+namespace uturn {
+
+Instant Relay::next_deadline() const {
+  return std::min(
+      {allocation_deadlines_.next(), reservation_deadlines_.next(), pending_deadlines_.next()});
+}
+
+void Relay::expire(Now now) {
+  allocation_deadlines_.expire(now, kExpirationsPerPass, [&](uint64_t packed) {
+    const AllocationId id{static_cast<uint32_t>(packed), static_cast<uint32_t>(packed >> 32)};
+    Allocation* const allocation = allocations_.find(id);
+    CHECK(allocation != nullptr);
+    allocation->deadline = DeadlineQueue::kNone;
+    sweep(*allocation, now);
+  });
+  reservation_deadlines_.expire(now, kExpirationsPerPass, [&](uint64_t token) {
+    auto reservation = reservations_.remove(token);
+    CHECK(reservation.has_value());
+    reservation->deadline = DeadlineQueue::kNone;
+    ++counters_.reservations_expired;
+    end_reservation(std::move(*reservation));
+  });
+  pending_deadlines_.expire(now, kExpirationsPerPass, [&](uint64_t packed) {
+    PendingRequest* const waiting = pending_.find(PendingId::unpack(packed));
+    CHECK(waiting != nullptr);
+    ++counters_.pending_expired;
+    pending_.remove(*waiting);
+  });
+}
+
+void Relay::close_all() {
+  allocations_.for_each([&](Allocation& allocation) { end(allocation); });
+  while (const auto token = reservations_.any()) {
+    end_reservation(std::move(*reservations_.remove(*token)));
+  }
+}
+
+void Relay::schedule(Allocation& allocation) {
+  const Instant when = allocation.first_expiry();
+  if (allocation.deadline == DeadlineQueue::kNone) {
+    allocation.deadline = allocation_deadlines_.add(
+        when, uint64_t{allocation.id.generation} << 32 | allocation.id.slot);
+  } else {
+    allocation_deadlines_.move(allocation.deadline, when);
+  }
+}
+
+// Frees whatever of it has expired; it was without effect since its instant.
+void Relay::sweep(Allocation& allocation, Now now) {
+  for (const AddressFamily family : {AddressFamily::ipv4, AddressFamily::ipv6}) {
+    auto& side = allocation.side(family);
+    if (!side) continue;
+    if (is_past(side->expires_at, now)) {
+      end_side(allocation, family);
+    } else {
+      side->permissions.sweep(now);
+    }
+  }
+  if (!allocation.has_sides()) {
+    ++counters_.allocations_expired;
+    end(allocation);
+    return;
+  }
+  allocation.channels.sweep(now);
+  schedule(allocation);
+}
+
+// The other family's permissions and channels stay (RFC 8656, Section 8.1).
+void Relay::end_side(Allocation& allocation, AddressFamily family) {
+  auto& side = allocation.side(family);
+  world_.sockets.close(side->socket);  // before its port goes back
+  side.reset();
+  allocation.channels.unbind(family);
+}
+
+void Relay::end(Allocation& allocation) {
+  for (const AddressFamily family : {AddressFamily::ipv4, AddressFamily::ipv6}) {
+    if (allocation.side(family)) end_side(allocation, family);
+  }
+  if (allocation.deadline != DeadlineQueue::kNone)
+    allocation_deadlines_.remove(allocation.deadline);
+  allocations_.remove(allocation);
+}
+
+uint64_t Relay::hold_reservation(PortLease port, HeldSocket socket, std::string_view username,
+                                 Now now) {
+  const uint64_t token = reservations_.make_token(world_.random);
+  const Instant expires_at = now.monotonic + kReservationLifetime;
+  reservations_.add(token, {std::move(port), socket, std::string{username}, expires_at,
+                            reservation_deadlines_.add(expires_at, token)});
+  ++counters_.reservations_made;
+  return token;
+}
+
+std::optional<Reservation> Relay::surrender_reservation(uint64_t token, std::string_view username,
+                                                        Now now) {
+  auto reservation = reservations_.redeem(token, username, now);
+  if (!reservation) return std::nullopt;
+  reservation_deadlines_.remove(reservation->deadline);
+  reservation->deadline = DeadlineQueue::kNone;
+  return reservation;
+}
+
+void Relay::end_reservation(Reservation reservation) {
+  if (reservation.deadline != DeadlineQueue::kNone) {
+    reservation_deadlines_.remove(reservation.deadline);
+  }
+  world_.sockets.drop(reservation.socket);  // before its port goes back
+}
+
+}  // namespace uturn

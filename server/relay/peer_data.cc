@@ -1,0 +1,45 @@
+// A peer's datagram: into a ChannelData message or a Data indication (RFC 8656, Sections 11.3
+// and 12.7).
+#include "protocol/channel_data.h"
+#include "protocol/data_indication.h"
+#include "server/relay/relay.h"
+
+namespace uturn {
+
+Outcome Relay::peer_data(RelayTag tag, const PeerAddress& peer, const IpFields& ip,
+                         const Packet& packet, Now now) {
+  Allocation* const allocation = allocations_.find(tag.allocation);
+  if (!allocation) return Drop{DropReason::no_allocation};
+  const auto& side = allocation->side(tag.family);
+  if (!side || is_past(side->expires_at, now)) return Drop{DropReason::no_allocation};
+
+  const Permission* permission = side->permissions.find(peer.ip, now);
+  if (!permission) return Drop{DropReason::no_permission};
+  if (!may_pass(permission->check, peer)) return Drop{DropReason::peer_forbidden};
+  if (ip.ttl == 1) return Drop{DropReason::ttl_expired};
+
+  Forward forward{allocation->listener,
+                  allocation->five_tuple.client,
+                  {},
+                  packet.bytes(),
+                  onward(ip.dscp, ip.ecn, ip.ttl, false)};
+  forward.ip.source = allocation->five_tuple.server.ip;
+
+  if (const Channel* channel = allocation->channels.find(peer, now)) {
+    const MutableBytes header = packet.header(kChannelHeaderSize);
+    write_channel_header(header.first<kChannelHeaderSize>(), channel->number,
+                         static_cast<uint16_t>(packet.size()));
+    forward.header = header;
+    return forward;
+  }
+
+  if (packet.size() > kMaxIndicatedPayload) return Drop{DropReason::answer_too_long};
+  const TransportAddress shown = settings_.external.outward(peer);
+  const MutableBytes header = packet.header(data_indication_header_size(shown.ip));
+  write_data_indication_header(header, transaction_ids_.next(), shown, packet.size());
+  forward.header = header;
+  forward.padding = static_cast<uint8_t>(padding_of(packet.size()));
+  return forward;
+}
+
+}  // namespace uturn

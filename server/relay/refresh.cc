@@ -1,0 +1,39 @@
+// Refresh: live longer, or end (RFC 8656, Section 8.2).
+#include "server/relay/relay.h"
+
+namespace uturn {
+
+Outcome Relay::refresh(const Request& request) {
+  Allocation& allocation = *request.allocation;
+
+  std::optional<AddressFamily> only;
+  if (const auto wanted = request.message.find(AttributeType::requested_address_family)) {
+    if (wanted->value.size() != 4) return reject(request, ErrorCode::bad_request);
+    only = decode_family(wanted->value);
+    if (!only || !allocation.side(*only)) {
+      return reject(request, ErrorCode::peer_address_family_mismatch);
+    }
+  }
+
+  const auto attribute = request.message.find(AttributeType::lifetime);
+  const bool deletes = attribute && decode_u32(attribute->value) == 0u;
+  const auto lifetime = deletes ? std::chrono::seconds{0} : granted_lifetime(request.message);
+
+  if (deletes) {
+    ++counters_.allocations_deleted;
+    if (only) end_side(allocation, *only);
+    if (!only || !allocation.has_sides()) end(allocation);
+  } else {
+    for (const AddressFamily family : {AddressFamily::ipv4, AddressFamily::ipv6}) {
+      auto& side = allocation.side(family);
+      if (side && (!only || only == family)) side->expires_at = request.now.monotonic + lifetime;
+    }
+    schedule(allocation);
+  }
+
+  MessageBuilder builder = begin_answer(MessageClass::success, request.message);
+  builder.add_u32(AttributeType::lifetime, static_cast<uint32_t>(lifetime.count()));
+  return finish_answer(builder, request);
+}
+
+}  // namespace uturn

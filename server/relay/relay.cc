@@ -1,0 +1,222 @@
+// From a datagram's first byte to the method that handles it.
+#include "server/relay/relay.h"
+
+#include "protocol/fingerprint.h"
+#include "protocol/unknown_attributes.h"
+
+namespace uturn {
+namespace {
+
+DropReason drop_reason_of(ParseError error) {
+  switch (error) {
+    case ParseError::too_short:
+      return DropReason::too_short;
+    case ParseError::not_stun:
+      return DropReason::not_stun;
+    case ParseError::wrong_cookie:
+      return DropReason::wrong_cookie;
+    case ParseError::wrong_length:
+      return DropReason::wrong_length;
+    case ParseError::truncated_attribute:
+      return DropReason::truncated_attribute;
+    case ParseError::too_many_attributes:
+      return DropReason::too_many_attributes;
+  }
+  return DropReason::not_stun;
+}
+
+/// The classes a server is sent (RFC 8489, Section 6.3: others are discarded); nullopt for methods
+/// it does not serve.
+std::optional<MessageClass> class_served(Method method) {
+  switch (method) {
+    case Method::binding:
+    case Method::allocate:
+    case Method::refresh:
+    case Method::create_permission:
+    case Method::channel_bind:
+      return MessageClass::request;
+    case Method::send:
+      return MessageClass::indication;
+    default:
+      return std::nullopt;
+  }
+}
+
+}  // namespace
+
+Relay::Relay(RelaySettings settings, RelayWorld world, Now now)
+    : settings_(std::move(settings)),
+      world_(world),
+      allocations_(world.random.next_u64()),
+      reservations_(settings_.shard),
+      pending_(settings_.limits.pending_requests, world.random.next_u64()),
+      budget_(settings_.limits.answer_sources, settings_.limits.answers_per_second,
+              settings_.limits.answers_burst, world.random),
+      transaction_ids_(world.random),
+      allocation_deadlines_(now),
+      reservation_deadlines_(now),
+      pending_deadlines_(now) {}
+
+Relay::~Relay() { CHECK(allocations_.size() == 0 && reservations_.size() == 0); }
+
+Outcome Relay::on_client_packet(const Arrival& arrival, const Packet& packet, Now now) {
+  return count(decide_client_packet(arrival, packet, now), false);
+}
+
+Outcome Relay::on_peer_packet(RelayTag tag, const PeerAddress& peer, const IpFields& ip,
+                              const Packet& packet, Now now) {
+  return count(peer_data(tag, peer, ip, packet, now), true);
+}
+
+Outcome Relay::on_icmp_error(RelayTag tag, const PeerAddress& destination, const IcmpValue& icmp,
+                             Now now) {
+  Outcome outcome = icmp_error(tag, destination, icmp, now);
+  if (const auto* drop = std::get_if<Drop>(&outcome)) {
+    ++counters_.drops[static_cast<size_t>(drop->why)];
+  } else {
+    ++counters_.icmp_told;
+  }
+  return outcome;
+}
+
+Outcome Relay::decide_client_packet(const Arrival& arrival, const Packet& packet, Now now) {
+  if (packet.size() == 0) return Drop{DropReason::empty};
+  const uint8_t first = packet.bytes()[0];
+  if (looks_like_channel_data(first, settings_.channels)) return channel_data(arrival, packet, now);
+  if (looks_like_stun(first)) return on_message(arrival, packet, now);
+  if (looks_like_channel_data(first, ChannelRange::rfc5766)) {
+    return Drop{DropReason::reserved_channel};
+  }
+  return Drop{DropReason::unknown_protocol};
+}
+
+// RFC 8489, Section 6.3, in its order.
+Outcome Relay::on_message(const Arrival& arrival, const Packet& packet, Now now) {
+  const auto message = MessageView::parse(packet.bytes());
+  if (!message) return Drop{drop_reason_of(message.error())};
+
+  const MessageClass message_class = message->message_class();
+  if (message_class == MessageClass::success || message_class == MessageClass::error) {
+    return Drop{DropReason::response};
+  }
+  const auto served = class_served(message->method());
+  if (!served) return Drop{DropReason::unknown_method};
+  if (!fingerprint_is_absent_or_right(*message)) return Drop{DropReason::wrong_fingerprint};
+
+  if (message_class == MessageClass::indication) {
+    if (message->method() == Method::binding) return Drop{DropReason::binding_indication};
+    if (message->method() == Method::send) return send(arrival, *message, now);
+    return Drop{DropReason::wrong_class};
+  }
+  if (*served != MessageClass::request) return Drop{DropReason::wrong_class};
+  if (message->method() == Method::binding) return binding(arrival, *message, now);
+  return on_request(arrival, *message, now);
+}
+
+Outcome Relay::on_request(const Arrival& arrival, const MessageView& message, Now now) {
+  const Allocation* existing = allocations_.find(arrival.five_tuple);
+  const IpAddress& source = arrival.five_tuple.client.ip;
+  if (!existing && !budget_.has(AnswerKind::challenge, source, now)) {
+    return Drop{DropReason::answer_rate};  // before any HMAC is computed for a flood
+  }
+  if (const PendingRequest* waiting = pending_.find(arrival.five_tuple, message.transaction_id())) {
+    ++counters_.pending_joined;
+    return Defer{waiting->id};
+  }
+
+  // The ticket names the place this request would wait at: the answer can come before defer().
+  const DirectoryTicket ticket = pending_.next_id().packed();
+  AuthVerdict verdict = world_.authenticator.check(
+      message, arrival.five_tuple.client, existing ? &existing->identity : nullptr, ticket, now);
+  return on_verdict(arrival, message, std::move(verdict), now);
+}
+
+Outcome Relay::on_verdict(const Arrival& arrival, const MessageView& message, AuthVerdict verdict,
+                          Now now) {
+  if (const auto* rejected = std::get_if<Rejected>(&verdict)) {
+    return reject_unproved(arrival, message, *rejected, now);
+  }
+  if (const auto* pending = std::get_if<Pending>(&verdict)) {
+    return defer(arrival, message, Asked{0, pending->directory}, std::nullopt, now);
+  }
+  if (std::holds_alternative<Silence>(verdict)) return Drop{DropReason::directory_failed};
+
+  const Accepted& proof = std::get<Accepted>(verdict);
+  return perform({arrival, message, proof, allocations_.find(arrival.five_tuple), now});
+}
+
+// The RFC authenticates before it looks for unknown attributes (RFC 8489, Section 6.3): a stranger
+// is told nothing but the challenge.
+Outcome Relay::perform(const Request& request) {
+  if (!unknown_attributes(request.message, is_known).empty()) {
+    return reject_unknown_attributes(request);
+  }
+  if (request.message.method() == Method::allocate) return allocate(request);
+
+  // Authenticated, then 437, then 441 (RFC 8656, Section 5).
+  if (!request.allocation) return reject(request, ErrorCode::allocation_mismatch);
+  if (request.allocation->identity.username != request.proof.identity.username) {
+    return reject(request, ErrorCode::wrong_credentials);
+  }
+  switch (request.message.method()) {
+    case Method::refresh:
+      return refresh(request);
+    case Method::create_permission:
+      return create_permission(request);
+    case Method::channel_bind:
+      return channel_bind(request);
+    default:
+      break;
+  }
+  return Drop{DropReason::unknown_method};
+}
+
+Outcome Relay::count(Outcome outcome, bool to_client) {
+  ++counters_.datagrams_in;
+  if (const auto* forward = std::get_if<Forward>(&outcome)) {
+    ++counters_.forwards;
+    const size_t bytes = forward->payload.size();
+    ++(to_client ? counters_.to_clients : counters_.to_peers);
+    (to_client ? counters_.bytes_to_clients : counters_.bytes_to_peers) += bytes;
+  } else if (const auto* drop = std::get_if<Drop>(&outcome)) {
+    ++counters_.drops[static_cast<size_t>(drop->why)];
+  } else if (std::holds_alternative<Answer>(outcome)) {
+    ++counters_.answers;
+  } else {
+    ++counters_.defers;
+  }
+  return outcome;
+}
+
+// What this server understands of the comprehension-required range. RFC 5780, 6062, 7635 and ICE
+// are not among it: their attributes are unknown here, and 420 says so.
+bool Relay::is_known(AttributeType type) {
+  switch (type) {
+    case AttributeType::mapped_address:
+    case AttributeType::username:
+    case AttributeType::message_integrity:
+    case AttributeType::error_code:
+    case AttributeType::unknown_attributes:
+    case AttributeType::channel_number:
+    case AttributeType::lifetime:
+    case AttributeType::xor_peer_address:
+    case AttributeType::data:
+    case AttributeType::realm:
+    case AttributeType::nonce:
+    case AttributeType::xor_relayed_address:
+    case AttributeType::requested_address_family:
+    case AttributeType::even_port:
+    case AttributeType::requested_transport:
+    case AttributeType::dont_fragment:
+    case AttributeType::message_integrity_sha256:
+    case AttributeType::password_algorithm:
+    case AttributeType::userhash:
+    case AttributeType::xor_mapped_address:
+    case AttributeType::reservation_token:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace uturn

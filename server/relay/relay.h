@@ -1,0 +1,211 @@
+// Relay: the TURN state machine of one shard. It is told what arrived and when, and returns what is
+// to be done.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "auth/authenticator.h"
+#include "auth/peer_policy.h"
+#include "auth/quota.h"
+#include "auth/random.h"
+#include "protocol/attributes.h"
+#include "protocol/message_builder.h"
+#include "protocol/message_view.h"
+#include "server/relay/allocation_table.h"
+#include "server/relay/answer_budget.h"
+#include "server/relay/arrival.h"
+#include "server/relay/counters.h"
+#include "server/relay/external_addresses.h"
+#include "server/relay/limits.h"
+#include "server/relay/outcome.h"
+#include "server/relay/pending_table.h"
+#include "server/relay/relay_ports.h"
+#include "server/relay/relay_sockets.h"
+#include "server/relay/request.h"
+#include "server/relay/reservation_table.h"
+#include "server/relay/transaction_ids.h"
+
+namespace uturn {
+
+/// The family of an Allocate without REQUESTED-ADDRESS-FAMILY; `keep` takes the client's.
+enum class DefaultFamily : uint8_t { ipv4, ipv6, keep };
+
+struct RelaySettings {
+  Limits limits;
+  ChannelRange channels = ChannelRange::rfc8656;
+  DefaultFamily default_family = DefaultFamily::ipv4;
+  ExternalAddresses external;
+  std::string software =
+      "uturn";  ///< SOFTWARE for the authenticated (RFC 8656, Section 5); empty: none
+  uint8_t shard = 0;
+  uint8_t shards = 1;
+};
+
+/// Whom the relay tells of what an operator may want to read; asked by requests, never per packet.
+class RelayObserver {
+ public:
+  virtual ~RelayObserver() = default;
+  virtual void on_peer_denied(const PeerDecision& /*decision*/) {}
+  virtual void on_auth_failure(AuthFailure /*why*/, const ClientAddress& /*client*/) {}
+  virtual void on_ports_exhausted(AddressFamily /*family*/) {}
+};
+
+/// Where answers are written: lent until the pass ends. Asked once per request.
+class AnswerSpace {
+ public:
+  virtual ~AnswerSpace() = default;
+  virtual MutableBytes lend(size_t size) = 0;
+};
+
+/// The other shards, as far as the relay needs them: a reservation may be theirs. The answer comes
+/// back through Relay::on_reservation.
+class OtherShards {
+ public:
+  virtual ~OtherShards() = default;
+  /// False where the channel to that shard is full.
+  virtual bool ask_for_reservation(uint8_t shard, uint64_t token, std::string_view username,
+                                   PendingId waiting) = 0;
+};
+
+/// What the relay stands on; all of it outlives the relay.
+struct RelayWorld {
+  const Authenticator& authenticator;
+  const PeerPolicy& policy;
+  QuotaLedger& quota;
+  RelayPorts& ports;
+  RelaySockets& sockets;
+  AnswerSpace& answers;
+  OtherShards& others;
+  RelayObserver& observer;
+  Random& random;
+};
+
+/// How a deferred request ended, and whom the outcome is for.
+struct Resumed {
+  Arrival arrival;
+  Outcome outcome;
+};
+
+class Relay {
+ public:
+  Relay(RelaySettings settings, RelayWorld world, Now now);
+  ~Relay();  ///< close_all() must have run
+
+  // What arrives. One outcome each; forwarding allocates nothing.
+  Outcome on_client_packet(const Arrival& arrival, const Packet& packet, Now now);
+  Outcome on_peer_packet(RelayTag tag, const PeerAddress& peer, const IpFields& ip,
+                         const Packet& packet, Now now);
+  /// An ICMP error for what one of our relay sockets sent to `destination` (RFC 8656,
+  /// Section 11.5).
+  Outcome on_icmp_error(RelayTag tag, const PeerAddress& destination, const IcmpValue& icmp,
+                        Now now);
+
+  // What a deferred request waited for. Nothing where it has expired meanwhile, or waits on.
+  std::optional<Resumed> on_user_answer(DirectoryTicket ticket, const UserAnswer& answer, Now now);
+  std::optional<Resumed> on_reservation(PendingId waiting, std::optional<Reservation> reservation,
+                                        Now now);
+  /// Another shard's request shows a token of ours. The caller passes on what it gets.
+  std::optional<Reservation> surrender_reservation(uint64_t token, std::string_view username,
+                                                   Now now);
+
+  /// Ends what is due, at most kExpirationsPerPass; next_deadline() says when to call again.
+  void expire(Now now);
+  Instant next_deadline() const;
+  void close_all();
+
+  const RelayCounters& counters() const { return counters_; }
+  size_t allocations() const { return allocations_.size(); }
+  size_t reservations() const { return reservations_.size(); }
+  size_t pending() const { return pending_.size(); }
+
+ private:
+  // relay.cc: from the first byte to a method
+  Outcome decide_client_packet(const Arrival& arrival, const Packet& packet, Now now);
+  Outcome on_message(const Arrival& arrival, const Packet& packet, Now now);
+  Outcome on_request(const Arrival& arrival, const MessageView& message, Now now);
+  Outcome on_verdict(const Arrival& arrival, const MessageView& message, AuthVerdict verdict,
+                     Now now);
+  Outcome perform(const Request& request);
+  Outcome count(Outcome outcome, bool to_client);
+  static bool is_known(AttributeType type);
+
+  // one file per method
+  Outcome binding(const Arrival& arrival, const MessageView& message, Now now);
+  Outcome allocate(const Request& request);
+  Outcome refresh(const Request& request);
+  Outcome create_permission(const Request& request);
+  Outcome channel_bind(const Request& request);
+  Outcome send(const Arrival& arrival, const MessageView& message, Now now);
+  Outcome channel_data(const Arrival& arrival, const Packet& packet, Now now);
+  Outcome peer_data(RelayTag tag, const PeerAddress& peer, const IpFields& ip, const Packet& packet,
+                    Now now);
+  Outcome icmp_error(RelayTag tag, const PeerAddress& destination, const IcmpValue& icmp, Now now);
+
+  // allocate.cc
+  struct AllocateWish;
+  Result<AllocateWish, ErrorCode> read_wish(const Request& request) const;
+  Outcome allocate_wished(const Request& request, const AllocateWish& wish);
+  Outcome allocate_reserved(const Request& request, const AllocateWish& wish,
+                            Reservation reservation);
+  Outcome allocate_with(const Request& request, Reservation reservation);
+  Outcome redeem(const Request& request, const AllocateWish& wish);
+  struct OpenedSide;
+  Result<OpenedSide, ErrorCode> open_side(AddressFamily family, PortWish wish, Now now);
+  Outcome establish(const Request& request, const AllocateWish& wish, QuotaLease quota,
+                    OpenedSide first, std::optional<OpenedSide> second);
+  Outcome answer_allocated(const Request& request, const Allocation& allocation);
+  std::chrono::seconds granted_lifetime(const MessageView& message) const;
+
+  // peers.cc: who may be talked to
+  struct Peer {
+    PeerAddress address;  ///< as it is here
+    PeerCheck check;
+  };
+  Result<Peer, ErrorCode> admit(const PeerAddress& shown, const Allocation& allocation);
+  bool may_pass(PeerCheck check, const PeerAddress& peer) const;
+  /// DSCP and ECN are kept, one hop is taken off the TTL (RFC 8656, Sections 13, 14 and 21.1.7).
+  static IpFields onward(uint8_t dscp, uint8_t ecn, uint8_t ttl, bool dont_fragment) {
+    return {dscp, ecn, static_cast<uint8_t>(ttl > 0 ? ttl - 1 : 0), dont_fragment, {}};
+  }
+
+  // answer.cc
+  MessageBuilder begin_answer(MessageClass message_class, const MessageView& to);
+  Outcome finish_answer(MessageBuilder& builder, const Request& request);
+  Outcome success(const Request& request);
+  Outcome reject(const Request& request, ErrorCode code);
+  Outcome reject_unknown_attributes(const Request& request);
+  Outcome reject_unproved(const Arrival& arrival, const MessageView& message,
+                          const Rejected& rejected, Now now);
+  Outcome send_answer(MessageBuilder& builder, const Arrival& arrival, const MessageView& to);
+
+  // pending.cc
+  Outcome defer(const Arrival& arrival, const MessageView& message, Asked asked,
+                std::optional<Accepted> proof, Now now);
+  Outcome await_reservation(const Request& request, uint64_t token);
+  std::optional<Resumed> resumed(const Arrival& arrival, Outcome outcome);
+  void forget(PendingRequest& waiting);
+
+  // lifetimes.cc
+  void schedule(Allocation& allocation);
+  void sweep(Allocation& allocation, Now now);
+  void end_side(Allocation& allocation, AddressFamily family);
+  void end(Allocation& allocation);
+  uint64_t hold_reservation(PortLease port, HeldSocket socket, std::string_view username, Now now);
+  void end_reservation(Reservation reservation);
+
+  RelaySettings settings_;
+  RelayWorld world_;
+  AllocationTable allocations_;
+  ReservationTable reservations_;
+  PendingTable pending_;
+  AnswerBudget budget_;
+  TransactionIds transaction_ids_;
+  DeadlineQueue allocation_deadlines_;
+  DeadlineQueue reservation_deadlines_;
+  DeadlineQueue pending_deadlines_;
+  RelayCounters counters_;
+};
+
+}  // namespace uturn

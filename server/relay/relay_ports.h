@@ -1,0 +1,84 @@
+// RelayPorts: the relayed transport addresses of this server, lent and given back exactly once.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "protocol/time.h"
+#include "protocol/transport_address.h"
+
+namespace uturn {
+
+/// Which ports are held right now, of all shards. Written by requests, read per datagram between
+/// two allocations of this server: one relaxed load.
+class HeldPorts {
+ public:
+  explicit HeldPorts(std::vector<IpAddress> addresses);
+
+  bool is_relay_address(const IpAddress& ip) const { return index_of(ip) >= 0; }
+  bool is_held(const TransportAddress& address) const;
+  void set(const TransportAddress& address, bool held);
+
+ private:
+  using Bitmap = std::array<std::atomic<uint64_t>, 65'536 / 64>;
+  int index_of(const IpAddress& ip) const;
+  std::vector<IpAddress> addresses_;
+  std::vector<std::unique_ptr<Bitmap>> bitmaps_;
+};
+
+enum class PortWish : uint8_t {
+  any,
+  even,            ///< EVEN-PORT
+  even_with_next,  ///< EVEN-PORT with the R bit: N and N+1 on one address
+};
+
+class RelayPorts;
+
+/// A port of ours, given back by destruction, so that no path can lose one (GHSA-847g-qmc6-6m4r).
+/// Close the socket first. Moves between shards with a reservation.
+class PortLease {
+ public:
+  PortLease() = default;
+  PortLease(RelayPorts* ports, const RelayedAddress& address) : ports_(ports), address_(address) {}
+  PortLease(PortLease&& other) noexcept
+      : ports_(std::exchange(other.ports_, nullptr)), address_(other.address_) {}
+  PortLease& operator=(PortLease&& other) noexcept;
+  ~PortLease();
+
+  const RelayedAddress& address() const { return address_; }
+  bool is_held() const { return ports_ != nullptr; }
+  /// Gives it back to rest: another process holds the port.
+  void park(Now now);
+
+ private:
+  RelayPorts* ports_ = nullptr;
+  RelayedAddress address_;
+};
+
+/// `next` is held for `even_with_next` only.
+struct TakenPorts {
+  PortLease port;
+  PortLease next;
+};
+
+/// Process-wide, asked by requests only. The server puts a lock around PortPools; tests use them
+/// bare.
+class RelayPorts {
+ public:
+  virtual ~RelayPorts() = default;
+  virtual bool serves(AddressFamily family) const = 0;
+  virtual std::optional<TakenPorts> take(AddressFamily family, PortWish wish, Now now) = 0;
+  virtual const HeldPorts& held() const = 0;
+
+ private:
+  friend class PortLease;
+  virtual void give_back(const RelayedAddress& address) = 0;
+  virtual void park(const RelayedAddress& address, Now now) = 0;
+};
+
+}  // namespace uturn

@@ -1,0 +1,48 @@
+// RelaySockets: how the relay has its sockets opened and closed, without knowing what a socket is.
+#pragma once
+
+#include <cstdint>
+
+#include "protocol/result.h"
+#include "protocol/transport_address.h"
+
+namespace uturn {
+
+/// A slot of the allocation table, and which life of it.
+struct AllocationId {
+  uint32_t slot = UINT32_MAX;
+  uint32_t generation = 0;
+  friend bool operator==(const AllocationId&, const AllocationId&) = default;
+};
+
+/// What a relay socket knows of its owner: no look-up on the way from a peer.
+struct RelayTag {
+  AllocationId allocation;
+  AddressFamily family{};
+};
+
+enum class SocketFailure : uint8_t {
+  occupied,   ///< another process holds the port: try another one
+  exhausted,  ///< no descriptors, no memory, no such address
+};
+
+/// A socket that holds its port and is read by nobody: a reservation's. Plain, so that it can
+/// change shards; whoever has it adopts or drops it.
+struct HeldSocket {
+  int handle = -1;
+};
+
+/// Asked by requests, never per packet. The shard implements it on its loop.
+class RelaySockets {
+ public:
+  virtual ~RelaySockets() = default;
+  virtual Result<SocketId, SocketFailure> open(const RelayedAddress& address, RelayTag tag) = 0;
+  virtual void close(SocketId id) = 0;
+  virtual Result<HeldSocket, SocketFailure> hold(const RelayedAddress& address) = 0;
+  /// What arrived while it was held is discarded: nobody was permitted to send.
+  virtual Result<SocketId, SocketFailure> adopt(HeldSocket socket, const RelayedAddress& address,
+                                                RelayTag tag) = 0;
+  virtual void drop(HeldSocket socket) = 0;
+};
+
+}  // namespace uturn

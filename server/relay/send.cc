@@ -1,0 +1,54 @@
+// Send: an indication with data for a peer (RFC 8656, Section 11.2).
+#include "protocol/unknown_attributes.h"
+#include "server/relay/relay.h"
+
+namespace uturn {
+
+Outcome Relay::send(const Arrival& arrival, const MessageView& message, Now now) {
+  Allocation* const allocation = allocations_.find(arrival.five_tuple);
+  if (!allocation) return Drop{DropReason::no_allocation};
+
+  // One walk over the attributes: this is the path of all media of clients that never bind
+  // channels.
+  std::optional<AttributeView> peer_attribute;
+  std::optional<AttributeView> data;
+  bool dont_fragment = false;
+  for (const AttributeView attribute : message) {
+    switch (attribute.type) {
+      case AttributeType::xor_peer_address:
+        if (!peer_attribute) peer_attribute = attribute;
+        break;
+      case AttributeType::data:
+        if (!data) data = attribute;
+        break;
+      case AttributeType::dont_fragment:
+        dont_fragment = true;
+        break;
+      default:
+        if (is_comprehension_required(attribute.type) && !is_known(attribute.type)) {
+          return Drop{DropReason::unknown_attribute};
+        }
+    }
+  }
+  if (!peer_attribute || !data) return Drop{DropReason::malformed_indication};
+  const auto shown = decode_xor_address(peer_attribute->value, message.transaction_id());
+  if (!shown || shown->port == 0) return Drop{DropReason::malformed_indication};
+
+  const PeerAddress peer = peer_address(settings_.external.inward(*shown, world_.ports.held()));
+  const auto& side = allocation->side(peer.ip.family());
+  if (!side) return Drop{DropReason::wrong_family};
+  const Permission* permission = side->permissions.find(peer.ip, now);
+  if (!permission) return Drop{DropReason::no_permission};
+  if (!may_pass(permission->check, peer)) return Drop{DropReason::peer_forbidden};
+  if (arrival.ttl == 1) return Drop{DropReason::ttl_expired};
+
+  // Between families DONT-FRAGMENT is ignored (RFC 8656, Section 13.1).
+  const bool same_family = arrival.five_tuple.client.ip.family() == peer.ip.family();
+  return Forward{side->socket,
+                 peer,
+                 {},
+                 data->value,
+                 onward(arrival.dscp, arrival.ecn, arrival.ttl, dont_fragment && same_family)};
+}
+
+}  // namespace uturn
