@@ -12,10 +12,11 @@ struct Relay::AllocateWish {
   std::chrono::seconds lifetime{};
 };
 
-/// A relayed transport address that is open already, so that nothing is promised that could fail.
+/// A relayed transport address that is open and read already, so that nothing is promised that
+/// could fail. Its tag names the allocation that establish() will add.
 struct Relay::OpenedSide {
   PortLease port;
-  HeldSocket socket;
+  SocketId socket;
   PortLease next_port;  ///< EVEN-PORT with the R bit
   HeldSocket next_socket;
 };
@@ -131,29 +132,33 @@ Outcome Relay::allocate_wished(const Request& request, const AllocateWish& wish)
 Result<Relay::OpenedSide, ErrorCode> Relay::open_side(AddressFamily family, PortWish wish,
                                                       Now now) {
   if (!world_.ports.serves(family)) return Failure{ErrorCode::address_family_not_supported};
+  const RelayTag tag{allocations_.next_id(), family};
   for (uint32_t attempt = 0; attempt < kPortAttempts; ++attempt) {
     auto taken = world_.ports.take(family, wish, now);
     if (!taken) break;
 
-    auto socket = world_.sockets.hold(taken->port.address());
-    if (!socket) {
-      if (socket.error() == SocketFailure::exhausted)
-        return Failure{ErrorCode::insufficient_capacity};
-      ++counters_.ports_occupied;
-      taken->port.park(now);
-      continue;
+    OpenedSide side;
+    if (wish == PortWish::even_with_next) {
+      const auto next = world_.sockets.hold(taken->next.address());
+      if (!next && next.error() == SocketFailure::exhausted) break;
+      if (!next) {
+        ++counters_.ports_occupied;
+        taken->next.park(now);
+        continue;
+      }
+      side.next_port = std::move(taken->next);
+      side.next_socket = *next;
     }
-    if (wish != PortWish::even_with_next) {
-      return OpenedSide{std::move(taken->port), *socket, {}, {}};
+    const auto socket = world_.sockets.open(taken->port.address(), tag);
+    if (socket) {
+      side.port = std::move(taken->port);
+      side.socket = *socket;
+      return side;
     }
-    auto next = world_.sockets.hold(taken->next.address());
-    if (next) {
-      return OpenedSide{std::move(taken->port), *socket, std::move(taken->next), *next};
-    }
-    world_.sockets.drop(*socket);
-    if (next.error() == SocketFailure::exhausted) return Failure{ErrorCode::insufficient_capacity};
+    if (side.next_port.is_held()) world_.sockets.drop(side.next_socket);
+    if (socket.error() == SocketFailure::exhausted) break;
     ++counters_.ports_occupied;
-    taken->next.park(now);
+    taken->port.park(now);
   }
   ++counters_.ports_exhausted;
   world_.observer.on_ports_exhausted(family);
@@ -195,41 +200,17 @@ Outcome Relay::allocate_reserved(const Request& request, const AllocateWish& wis
     end_reservation(std::move(reservation));
     return reject(request, ErrorCode::allocation_quota_reached);
   }
+  const auto socket = world_.sockets.adopt(reservation.socket, address,
+                                           {allocations_.next_id(), address.ip.family()});
+  if (!socket) return reject(request, ErrorCode::insufficient_capacity);
   ++counters_.reservations_redeemed;
   return establish(request, wish, std::move(quota),
-                   OpenedSide{std::move(reservation.port), reservation.socket, {}, {}},
-                   std::nullopt);
+                   OpenedSide{std::move(reservation.port), *socket, {}, {}}, std::nullopt);
 }
 
-// Every check has passed; the sockets are open. Reading from one can still fail, and then all is
-// undone.
+// Every check has passed and everything is open: from here on nothing fails.
 Outcome Relay::establish(const Request& request, const AllocateWish& wish, QuotaLease quota,
                          OpenedSide first, std::optional<OpenedSide> second) {
-  const AllocationId id = allocations_.next_id();
-  const auto start_reading = [&](OpenedSide& side) {
-    const AddressFamily family = side.port.address().ip.family();
-    return world_.sockets.adopt(side.socket, side.port.address(), {id, family});
-  };
-  const auto undo = [&](OpenedSide& side) {
-    if (side.next_port.is_held()) world_.sockets.drop(side.next_socket);
-  };
-  const auto first_socket = start_reading(first);
-  if (!first_socket) {
-    undo(first);
-    if (second) world_.sockets.drop(second->socket);
-    return reject(request, ErrorCode::insufficient_capacity);
-  }
-  SocketId second_socket;
-  if (second) {
-    const auto opened = start_reading(*second);
-    if (!opened) {
-      world_.sockets.close(*first_socket);
-      undo(first);
-      return reject(request, ErrorCode::insufficient_capacity);
-    }
-    second_socket = *opened;
-  }
-
   Allocation& allocation = allocations_.add(request.arrival.five_tuple);
   allocation.listener = request.arrival.listener;
   allocation.identity = request.proof.identity;
@@ -237,12 +218,12 @@ Outcome Relay::establish(const Request& request, const AllocateWish& wish, Quota
   allocation.made_by = request.message.transaction_id();
   allocation.quota = std::move(quota);
   const Instant expires_at = request.now.monotonic + wish.lifetime;
-  const auto settle = [&](OpenedSide& side, SocketId socket) {
+  const auto settle = [&](OpenedSide& side) {
     const AddressFamily family = side.port.address().ip.family();
-    allocation.side(family).emplace(RelayedSide{std::move(side.port), socket, {}, expires_at});
+    allocation.side(family).emplace(RelayedSide{std::move(side.port), side.socket, {}, expires_at});
   };
-  settle(first, *first_socket);
-  if (second) settle(*second, second_socket);
+  settle(first);
+  if (second) settle(*second);
 
   if (wish.both_families && !second) {
     const bool has_v4 = allocation.side(AddressFamily::ipv4).has_value();

@@ -39,7 +39,8 @@ class RelaySockets {
   virtual Result<SocketId, SocketFailure> open(const RelayedAddress& address, RelayTag tag) = 0;
   virtual void close(SocketId id) = 0;
   virtual Result<HeldSocket, SocketFailure> hold(const RelayedAddress& address) = 0;
-  /// What arrived while it was held is discarded: nobody was permitted to send.
+  /// What arrived while it was held is discarded: nobody was permitted to send. A failure closes
+  /// it.
   virtual Result<SocketId, SocketFailure> adopt(HeldSocket socket, const RelayedAddress& address,
                                                 RelayTag tag) = 0;
   virtual void drop(HeldSocket socket) = 0;
