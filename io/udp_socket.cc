@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "io/control_messages.h"
+#include "io/error_queue.h"
 
 namespace uturn {
 namespace {
@@ -24,8 +25,8 @@ int option_of(int fd, int level, int name) {
   return value;
 }
 
-// Fragments are allowed, as RFC 8656, Section 15 wants it of datagrams without DONT-FRAGMENT, and
-// no learned path MTU turns a send into EMSGSIZE.
+// Without DONT-FRAGMENT a datagram leaves with DF 0 (RFC 8656, Section 14), so that no path MTU the
+// kernel has learned turns a send into EMSGSIZE.
 bool set_ipv4_options(int fd, const UdpSocketSpec& spec) {
   return set_option(fd, IPPROTO_IP, IP_PKTINFO, 1) && set_option(fd, IPPROTO_IP, IP_RECVTOS, 1) &&
          set_option(fd, IPPROTO_IP, IP_RECVTTL, 1) &&
@@ -100,6 +101,22 @@ TransportAddress UdpSocket::local_address() const {
 // The kernel doubles what was asked, for its own bookkeeping, and tells the double.
 int UdpSocket::granted_receive_buffer() const { return option_of(fd_, SOL_SOCKET, SO_RCVBUF) / 2; }
 int UdpSocket::granted_send_buffer() const { return option_of(fd_, SOL_SOCKET, SO_SNDBUF) / 2; }
+
+// PROBE sets DF whatever path MTU the kernel believes in, so that every datagram that is too long
+// meets the router that says so. Back again it is OMIT and not DONT: neither sets DF, but with DONT
+// the kernel keeps "fragmentation needed" to itself, which the client is to be told of (RFC 8656,
+// Section 11.5). Only a socket that once sent DF can be told that.
+void set_dont_fragment(int fd, bool on) {
+  CHECK(set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, on ? IP_PMTUDISC_PROBE : IP_PMTUDISC_OMIT));
+}
+
+void discard_received(int fd) {
+  constexpr int kMost = 65'536;  // more than the largest receive buffer holds
+  uint8_t nothing = 0;
+  for (int i = 0; i < kMost; ++i) {
+    if (::recv(fd, &nothing, 0, MSG_DONTWAIT) < 0 && repeats_after(errno) == 0) break;
+  }
+}
 
 OpenError open_error_of(int error_number) {
   switch (error_number) {

@@ -33,6 +33,13 @@ class UdpSocket {
   int fd_ = -1;
 };
 
+/// DF of everything an IPv4 socket sends from here on: there is no control message for it. For one
+/// datagram on a socket that is one allocation's own, with nothing else under way.
+void set_dont_fragment(int fd, bool on);
+
+/// Throws away what was received by now, within a bound.
+void discard_received(int fd);
+
 OpenError open_error_of(int error_number);
 std::string_view text_of(OpenError error);  ///< "address in use"
 

@@ -1,0 +1,375 @@
+// One pass: wait, read what the sockets have in fair shares, hand it over, send what was queued.
+#include "io/epoll_loop.h"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <vector>
+
+#include "io/clock.h"
+#include "io/datagram_reader.h"
+#include "io/error_queue.h"
+#include "io/lent_buffers.h"
+#include "io/send_runs.h"
+#include "io/udp_socket.h"
+
+namespace uturn {
+namespace {
+
+constexpr uint64_t kWakeEvent = UINT64_MAX;  // names no socket
+constexpr size_t kIcmpErrorsPerSocket = 8;   // of one pass, so that one cannot take all
+
+uint64_t event_of(SocketId id) { return uint64_t{id.generation} << 32 | id.slot; }
+SocketId socket_of(uint64_t event) {
+  return {static_cast<uint32_t>(event), static_cast<uint32_t>(event >> 32)};
+}
+
+class EpollLoop : public Loop {
+ public:
+  EpollLoop(const LoopSettings& settings, int epoll, int wake_event);
+  ~EpollLoop() override;
+
+  void start() override {}
+  Result<SocketId, OpenError> open(const UdpSocketSpec& spec, uint64_t tag) override;
+  Result<SocketId, OpenError> adopt(LooseSocket loose, const UdpSocketSpec& spec, uint64_t tag,
+                                    bool discard_queued) override;
+  LooseSocket detach(SocketId id) override;
+  void close_loose(LooseSocket loose) override { ::close(loose.handle); }
+  void close(SocketId id) override;
+  TransportAddress local_address(SocketId id) const override;
+
+  void send(const OutgoingDatagram& datagram) override;
+  MutableBytes lend(size_t size) override;
+  void run_pass(LoopHandler& handler, Instant wake_at) override;
+  void flush() override;
+
+  Now now() const override { return clock_.now(); }
+  void wake() override;
+  const LoopCounters& counters() const override { return counters_; }
+  std::string_view name() const override { return "epoll"; }
+
+ private:
+  // How many datagrams one ready socket may read in this pass.
+  struct Shares {
+    uint32_t listener = 0;
+    uint32_t relay = 0;
+  };
+
+  Result<SocketId, OpenError> take_over(UdpSocket socket, const UdpSocketSpec& spec, uint64_t tag);
+  std::span<const epoll_event> wait(Instant until);
+  int wait_for(Instant until);
+  void read(std::span<const epoll_event> events);
+  Shares shares_of(std::span<const epoll_event> events);
+  void read_errors(SocketId id, const OpenSocket& socket);
+  void hand_over(LoopHandler& handler);
+  bool take_wakes();
+
+  size_t send_runs_from(size_t first);
+  void count_sent(const SendRun& run);
+  void send_singly(const SendRun& run);
+  void count_dropped(SendFate fate, uint64_t datagrams);
+  void send_unfragmented(const OpenSocket& socket, const OutgoingDatagram& datagram);
+
+  LoopSettings settings_;
+  int epoll_;
+  int wake_event_;
+  Clock clock_;
+  Instant pass_time_;  ///< as of this pass: near enough for what is remembered for a minute
+  LoopCounters counters_;
+  SocketTable sockets_;
+  DatagramReader reader_;
+  SendQueue queue_;
+  LentBuffers lent_;
+  std::vector<epoll_event> events_;
+  std::vector<IcmpError> errors_;
+  size_t errors_read_ = 0;
+  bool was_woken_ = false;
+};
+
+EpollLoop::EpollLoop(const LoopSettings& settings, int epoll, int wake_event)
+    : settings_(settings),
+      epoll_(epoll),
+      wake_event_(wake_event),
+      pass_time_(clock_.monotonic()),
+      sockets_(settings.max_sockets),
+      reader_(settings, counters_),
+      queue_(settings.send_queue, settings.gso),
+      lent_(settings.send_queue),
+      events_(std::max(1u, settings.batch / 2)),
+      errors_(settings.icmp_errors_per_pass) {
+  CHECK(settings.batch > 0 && settings.icmp_errors_per_pass > 0);
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = kWakeEvent;
+  CHECK(::epoll_ctl(epoll_, EPOLL_CTL_ADD, wake_event_, &event) == 0);
+}
+
+EpollLoop::~EpollLoop() {
+  sockets_.for_each([](SocketId, OpenSocket& socket) { ::close(socket.fd); });
+  ::close(wake_event_);
+  ::close(epoll_);
+}
+
+Result<SocketId, OpenError> EpollLoop::open(const UdpSocketSpec& spec, uint64_t tag) {
+  if (sockets_.size() == sockets_.capacity()) return Failure{OpenError::no_descriptors};
+  auto socket = UdpSocket::open(spec, settings_.gro);
+  if (!socket) return Failure{socket.error()};
+  return take_over(std::move(*socket), spec, tag);
+}
+
+Result<SocketId, OpenError> EpollLoop::adopt(LooseSocket loose, const UdpSocketSpec& spec,
+                                             uint64_t tag, bool discard_queued) {
+  if (discard_queued) discard_received(loose.handle);
+  return take_over(UdpSocket(loose.handle), spec, tag);
+}
+
+LooseSocket EpollLoop::detach(SocketId id) {
+  OpenSocket* socket = sockets_.find(id);
+  if (!socket) return {};
+  flush();
+  ::epoll_ctl(epoll_, EPOLL_CTL_DEL, socket->fd, nullptr);
+  const LooseSocket loose{socket->fd};
+  reader_.forget(id);
+  sockets_.remove(id);
+  return loose;
+}
+
+// What the socket has queued leaves first: its descriptor may name another one a moment later.
+void EpollLoop::close(SocketId id) {
+  const LooseSocket loose = detach(id);
+  if (loose.handle >= 0) ::close(loose.handle);
+}
+
+TransportAddress EpollLoop::local_address(SocketId id) const {
+  const OpenSocket* socket = sockets_.find(id);
+  return socket ? socket->address : TransportAddress{};
+}
+
+void EpollLoop::send(const OutgoingDatagram& datagram) {
+  const OpenSocket* socket = sockets_.find(datagram.via);
+  if (!socket) {
+    ++counters_.send_error_drops;
+    return;
+  }
+  if (queue_.is_full() || datagram.ip.dont_fragment) flush();
+  if (datagram.ip.dont_fragment) return send_unfragmented(*socket, datagram);
+  queue_.add(*socket, datagram, pass_time_);
+}
+
+MutableBytes EpollLoop::lend(size_t size) {
+  if (lent_.is_exhausted()) {
+    flush();
+    lent_.start_over();
+  }
+  return lent_.lend(size);
+}
+
+void EpollLoop::run_pass(LoopHandler& handler, Instant wake_at) {
+  ++counters_.passes;
+  flush();
+  const auto events = wait(reader_.has_undelivered() ? Instant::min() : wake_at);
+  pass_time_ = clock_.monotonic();
+  reader_.start_pass();
+  read(events);
+  hand_over(handler);
+  flush();
+  lent_.start_over();
+}
+
+void EpollLoop::flush() {
+  if (queue_.empty()) return;
+  const size_t runs = queue_.build().size();
+  for (size_t next = 0; next < runs;) next += send_runs_from(next);
+  queue_.clear();
+}
+
+void EpollLoop::wake() {
+  const uint64_t one = 1;
+  // Full means that a wake is pending already.
+  [[maybe_unused]] const ssize_t written = ::write(wake_event_, &one, sizeof one);
+}
+
+Result<SocketId, OpenError> EpollLoop::take_over(UdpSocket socket, const UdpSocketSpec& spec,
+                                                 uint64_t tag) {
+  const auto id = sockets_.add({.fd = socket.fd(),
+                                .kind = spec.kind,
+                                .large_buffers = spec.kind == SocketKind::listener,
+                                .tag = tag,
+                                .address = socket.local_address()});
+  if (!id) return Failure{OpenError::no_descriptors};
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = event_of(*id);
+  if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, socket.fd(), &event) != 0) {
+    sockets_.remove(*id);
+    return Failure{OpenError::no_descriptors};  // epoll's watches are limited per user
+  }
+  socket.release();
+  return *id;
+}
+
+std::span<const epoll_event> EpollLoop::wait(Instant until) {
+  const int ready = wait_for(until);
+  return std::span(events_).first(static_cast<size_t>(std::max(ready, 0)));
+}
+
+// Level-triggered; the kernel moves what it reported to the end of its list, so that with more
+// sockets ready than one pass can take each has its turn.
+int EpollLoop::wait_for(Instant until) {
+  const int most = static_cast<int>(events_.size());
+  if (until == kNever) return ::epoll_wait(epoll_, events_.data(), most, -1);
+  const Instant now = clock_.monotonic();
+  const Duration rest = until > now ? until - now : Duration::zero();
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(rest);
+  const timespec patience{static_cast<time_t>(seconds.count()),
+                          static_cast<long>((rest - seconds).count())};
+  const int ready = ::epoll_pwait2(epoll_, events_.data(), most, &patience, nullptr);
+  if (ready >= 0 || errno != ENOSYS) return ready;
+  const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(rest).count();
+  return ::epoll_wait(epoll_, events_.data(), most,
+                      static_cast<int>(std::min<int64_t>(milliseconds, 60'000)));
+}
+
+void EpollLoop::read(std::span<const epoll_event> events) {
+  const Shares shares = shares_of(events);
+  const bool may_read = !reader_.has_undelivered();
+  uint32_t left = settings_.batch;
+  for (const epoll_event& event : events) {
+    if (event.data.u64 == kWakeEvent) {
+      was_woken_ = true;
+      continue;
+    }
+    const SocketId id = socket_of(event.data.u64);
+    OpenSocket* socket = sockets_.find(id);
+    if (!socket) continue;
+    if (event.events & EPOLLERR) read_errors(id, *socket);
+    if (!(event.events & EPOLLIN) || !may_read || left == 0) continue;
+    const uint32_t share = socket->kind == SocketKind::listener ? shares.listener : shares.relay;
+    left -= std::min(left, reader_.read(id, *socket, std::min(share, left)));
+  }
+}
+
+// A listener speaks for many clients, a relay socket for one: where both are ready, the listeners
+// share one half of the batch and the relay sockets the other.
+EpollLoop::Shares EpollLoop::shares_of(std::span<const epoll_event> events) {
+  uint32_t listeners = 0;
+  uint32_t relays = 0;
+  for (const epoll_event& event : events) {
+    const OpenSocket* socket = sockets_.find(socket_of(event.data.u64));
+    if (!socket || !(event.events & EPOLLIN)) continue;
+    ++(socket->kind == SocketKind::listener ? listeners : relays);
+  }
+  const uint32_t part = listeners > 0 && relays > 0 ? settings_.batch / 2 : settings_.batch;
+  return {std::max(1u, part / std::max(1u, listeners)), std::max(1u, part / std::max(1u, relays))};
+}
+
+void EpollLoop::read_errors(SocketId id, const OpenSocket& socket) {
+  const std::span room = std::span(errors_).subspan(errors_read_);
+  const auto result =
+      read_error_queue(socket.fd, room.first(std::min(room.size(), kIcmpErrorsPerSocket)));
+  for (size_t i = 0; i < result.errors; ++i) {
+    room[i].socket = id;
+    room[i].tag = socket.tag;
+  }
+  errors_read_ += result.errors;
+}
+
+// The handler may close any socket while it is told of another.
+void EpollLoop::hand_over(LoopHandler& handler) {
+  if (const auto batch = reader_.deliver(); !batch.empty()) handler.on_datagrams(batch);
+  for (const IcmpError& error : std::span(errors_).first(std::exchange(errors_read_, 0))) {
+    if (!sockets_.find(error.socket)) continue;
+    ++counters_.icmp_errors;
+    handler.on_icmp_error(error);
+  }
+  if (take_wakes()) handler.on_wake();
+}
+
+bool EpollLoop::take_wakes() {
+  if (!std::exchange(was_woken_, false)) return false;
+  uint64_t wakes = 0;
+  return ::read(wake_event_, &wakes, sizeof wakes) == sizeof wakes;
+}
+
+// Sends consecutive runs of one socket in one call. Returns how many are dealt with.
+size_t EpollLoop::send_runs_from(size_t first) {
+  const auto runs = queue_.runs();
+  size_t end = first + 1;
+  while (end < runs.size() && runs[end].fd == runs[first].fd) ++end;
+  for (int repeats = 0;; ++repeats) {
+    const int sent = ::sendmmsg(runs[first].fd, &queue_.messages()[first],
+                                static_cast<unsigned>(end - first), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent > 0) {
+      for (const SendRun& run : runs.subspan(first, static_cast<size_t>(sent))) count_sent(run);
+      return static_cast<size_t>(sent);
+    }
+    switch (const SendFate fate = queue_.fate_of(runs[first], errno, repeats, pass_time_)) {
+      case SendFate::repeat:
+        ++counters_.send_soft_retries;
+        continue;
+      case SendFate::send_singly:
+        ++counters_.gso_refused;
+        send_singly(runs[first]);
+        return 1;
+      case SendFate::drop_blocked:
+      case SendFate::drop_failed:
+        count_dropped(fate, runs[first].datagrams);
+        return 1;
+    }
+  }
+}
+
+void EpollLoop::count_sent(const SendRun& run) {
+  counters_.datagrams_out += run.datagrams;
+  counters_.bytes_out += run.bytes;
+  if (run.datagrams == 1) return;
+  ++counters_.gso_sends;
+  counters_.gso_datagrams += run.datagrams;
+}
+
+void EpollLoop::send_singly(const SendRun& run) {
+  queue_.for_each_single(run, [&](const msghdr& message, size_t bytes) {
+    for (int repeats = 0;; ++repeats) {
+      if (::sendmsg(run.fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) {
+        ++counters_.datagrams_out;
+        counters_.bytes_out += bytes;
+        return;
+      }
+      const SendFate fate = SendQueue::fate_of_single(errno, repeats);
+      if (fate != SendFate::repeat) return count_dropped(fate, 1);
+      ++counters_.send_soft_retries;
+    }
+  });
+}
+
+void EpollLoop::count_dropped(SendFate fate, uint64_t datagrams) {
+  (fate == SendFate::drop_blocked ? counters_.send_would_block_drops
+                                  : counters_.send_error_drops) += datagrams;
+}
+
+// Alone between two changes of the socket's own DF on IPv4; IPv6 has a control message for it.
+void EpollLoop::send_unfragmented(const OpenSocket& socket, const OutgoingDatagram& datagram) {
+  const bool is_v4 = socket.address.ip.is_v4();
+  if (is_v4) set_dont_fragment(socket.fd, true);
+  queue_.add(socket, datagram, pass_time_);
+  flush();
+  if (is_v4) set_dont_fragment(socket.fd, false);
+}
+
+}  // namespace
+
+std::unique_ptr<Loop> make_epoll_loop(const LoopSettings& settings) {
+  const int epoll = ::epoll_create1(EPOLL_CLOEXEC);
+  if (epoll < 0) return nullptr;
+  const int wake_event = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  if (wake_event < 0) {
+    ::close(epoll);
+    return nullptr;
+  }
+  return std::make_unique<EpollLoop>(settings, epoll, wake_event);
+}
+
+}  // namespace uturn
