@@ -37,10 +37,10 @@ QuotaLease::QuotaLease(QuotaLease&& other) noexcept
       network_(other.network_) {}
 
 QuotaLease& QuotaLease::operator=(QuotaLease&& other) noexcept {
-  QuotaLease given_back{std::move(*this)};
-  ledger_ = std::exchange(other.ledger_, nullptr);
-  user_ = std::move(other.user_);
-  network_ = other.network_;
+  QuotaLease taken{std::move(other)};  // first, so that a lease moved to itself stays held
+  std::swap(ledger_, taken.ledger_);
+  std::swap(user_, taken.user_);
+  std::swap(network_, taken.network_);
   return *this;
 }
 
