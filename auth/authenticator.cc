@@ -62,7 +62,8 @@ Result<AlgorithmChoice, AuthFailure> read_algorithm(const MessageView& request,
     }
     choice = {static_cast<PasswordAlgorithm>(chosen->algorithm), Integrity::sha256};
   }
-  // Behind a nonce that announced nothing, nothing can have been bid down.
+  // Behind a nonce that announced nothing, nothing can have been bid down. The same goes for one
+  // that is not of our making: what list went with it nobody knows, and in the end it is a 438.
   if (!announced.password_algorithms) return choice;
 
   const auto sent = algorithms_announced(announced);

@@ -22,7 +22,7 @@ namespace uturn {
 /// Who somebody has proved to be; an allocation keeps it.
 struct Identity {
   std::string username;
-  std::string quota_id;      ///< empty: nobody to count by
+  std::string quota_id{};    ///< empty: nobody to count by
   std::optional<Key> key{};  ///< what answers are signed with; none under --no-auth
 };
 

@@ -149,14 +149,14 @@ NonceVerdict NonceMint::check(std::string_view nonce, const ClientAddress& clien
 }
 
 SecurityFeatures NonceMint::features_of(std::string_view nonce) const {
-  if (nonce.size() < kCookieSize || !nonce.starts_with(kCookieStart)) return {};
-  const auto bytes = decode_base64<3>(nonce.substr(kCookieStart.size(), kFeaturesSize));
+  const auto body = decode_body(nonce);
+  const auto bytes =
+      body ? decode_base64<3>(nonce.substr(kCookieStart.size(), kFeaturesSize)) : std::nullopt;
   if (!bytes) return {};
   const uint32_t bits = uint32_t{(*bytes)[0]} << 16 | uint32_t{(*bytes)[1]} << 8 | (*bytes)[2];
-  const auto body = decode_body(nonce);
   return {.password_algorithms = (bits & mask_of(0, settings_.bit_order)) != 0,
           .username_anonymity = (bits & mask_of(1, settings_.bit_order)) != 0,
-          .sha256 = body && (body->head() & kSha256Bit) != 0};
+          .sha256 = (body->head() & kSha256Bit) != 0};
 }
 
 }  // namespace uturn

@@ -68,7 +68,7 @@ class NonceMint {
                         SecurityFeatures features, Now now) const;
   NonceVerdict check(std::string_view nonce, const ClientAddress& client, Now now) const;
 
-  /// The features a nonce announced; all off where it has no cookie of ours. Trust it only after
+  /// The features a nonce announced; all off where it has not our form. Trust it only after
   /// check().
   SecurityFeatures features_of(std::string_view nonce) const;
 
