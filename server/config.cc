@@ -34,19 +34,19 @@ std::string ListenerUri::to_string() const {
   return {};
 }
 
-std::optional<ExternalAddress> ExternalAddress::parse(std::string_view text) {
+std::optional<ExternalMapping> ExternalMapping::parse(std::string_view text) {
   const size_t slash = text.find('/');
   const auto outside = IpAddress::parse(text.substr(0, slash));
   if (!outside || outside->is_unspecified()) return std::nullopt;
-  if (slash == std::string_view::npos) return ExternalAddress{*outside, std::nullopt};
+  if (slash == std::string_view::npos) return ExternalMapping{*outside, std::nullopt};
 
   const auto inside = IpAddress::parse(text.substr(slash + 1));
   if (!inside || inside->is_unspecified()) return std::nullopt;
   if (inside->family() != outside->family()) return std::nullopt;
-  return ExternalAddress{*outside, *inside};
+  return ExternalMapping{*outside, *inside};
 }
 
-std::string ExternalAddress::to_string() const {
+std::string ExternalMapping::to_string() const {
   std::string text = public_address.to_string();
   if (private_address) text += "/" + private_address->to_string();
   return text;

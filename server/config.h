@@ -16,6 +16,7 @@
 #include "protocol/transport_address.h"
 #include "server/relay/limits.h"
 #include "server/relay/port_pool.h"
+#include "server/relay/relay.h"
 #include "server/secret.h"
 
 namespace uturn {
@@ -32,17 +33,14 @@ struct ListenerUri {
 
 /// A 1:1 NAT in front of us: clients and peers see `public_address` where a socket is bound to
 /// `private_address`; without the latter it stands for every relay address of its family.
-struct ExternalAddress {
+struct ExternalMapping {
   IpAddress public_address;
   std::optional<IpAddress> private_address;
 
-  static std::optional<ExternalAddress> parse(std::string_view text);  ///< PUBLIC[/PRIVATE]
+  static std::optional<ExternalMapping> parse(std::string_view text);  ///< PUBLIC[/PRIVATE]
   std::string to_string() const;
-  friend bool operator==(const ExternalAddress&, const ExternalAddress&) = default;
+  friend bool operator==(const ExternalMapping&, const ExternalMapping&) = default;
 };
-
-/// The family of an allocation whose request names none (RFC 8656, Section 7.2: IPv4).
-enum class DefaultFamily : uint8_t { ipv4, ipv6, keep };
 
 enum class LogLevel : uint8_t { trace, debug, info, warn, error, off };
 enum class LogFormat : uint8_t { text, json };
@@ -56,7 +54,7 @@ struct StaticUser {
   friend bool operator==(const StaticUser&, const StaticUser&) = default;
 };
 
-struct ServerSettings {
+struct ServerConfig {
   std::string realm = "uturn";
   uint32_t workers = 0;  ///< 0: auto, by affinity and cgroup
   IoWish io = IoWish::automatic;
@@ -68,20 +66,20 @@ struct ServerSettings {
   Duration batch_wait = std::chrono::microseconds(200);  ///< only above 5,000 packets/s; 0: never
 };
 
-struct RelaySettings {
+struct RelayConfig {
   std::vector<IpAddress> addresses;  ///< empty: auto, the addresses of the interfaces
-  std::vector<ExternalAddress> external;
+  std::vector<ExternalMapping> external;
   PortRange ports;
   ChannelRange channels = ChannelRange::rfc8656;
   DefaultFamily default_family = DefaultFamily::ipv4;
 };
 
-struct PeerSettings {
+struct PeerConfig {
   std::vector<AddressRange> allow;
   std::vector<AddressRange> deny;
 };
 
-struct AuthSettings {
+struct AuthConfig {
   bool required = true;  ///< false: --no-auth
   std::map<std::string, StaticUser> users;
   std::vector<Secret> secrets;  ///< TURN REST API
@@ -93,7 +91,7 @@ struct AuthSettings {
   bool has_source() const { return !users.empty() || !secrets.empty(); }
 };
 
-struct LogSettings {
+struct LogConfig {
   LogLevel level = LogLevel::info;
   LogFormat format = LogFormat::text;
   LogPrivacy privacy = LogPrivacy::full;
@@ -101,7 +99,7 @@ struct LogSettings {
 };
 
 /// What only a command line says, about this one start.
-struct StartSettings {
+struct StartConfig {
   std::string config_file;            ///< empty: none, quick start
   std::string ready_file;             ///< empty: none
   bool credential_generated = false;  ///< quick start made up the user in auth.users
@@ -113,14 +111,14 @@ struct StartSettings {
 std::vector<ListenerUri> default_listeners();
 
 struct Config {
-  ServerSettings server;
+  ServerConfig server;
   std::vector<ListenerUri> listeners = default_listeners();
-  RelaySettings relay;
-  PeerSettings peers;
-  AuthSettings auth;
+  RelayConfig relay;
+  PeerConfig peers;
+  AuthConfig auth;
   Limits limits;
-  LogSettings log;
-  StartSettings start;
+  LogConfig log;
+  StartConfig start;
 };
 
 }  // namespace uturn

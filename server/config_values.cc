@@ -118,10 +118,10 @@ Misread read_relay_address(std::string_view text, std::vector<IpAddress>& to) {
   return std::nullopt;
 }
 
-Misread read_external(std::string_view text, std::vector<ExternalAddress>& to) {
-  const auto external = ExternalAddress::parse(text);
+Misread read_external(std::string_view text, std::vector<ExternalMapping>& to) {
+  const auto external = ExternalMapping::parse(text);
   if (!external) return "expected PUBLIC or PUBLIC/PRIVATE, IP addresses of one family";
-  for (const ExternalAddress& other : to) {
+  for (const ExternalMapping& other : to) {
     if (other.public_address.family() != external->public_address.family()) continue;
     if (!other.private_address || !external->private_address) {
       return "several addresses of one family must all be written PUBLIC/PRIVATE";

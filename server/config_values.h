@@ -60,7 +60,7 @@ Misread read_buffer(std::string_view text, uint64_t& to);
 // listeners, relay, peers: one item each
 Misread read_listener(std::string_view text, std::vector<ListenerUri>& to);
 Misread read_relay_address(std::string_view text, std::vector<IpAddress>& to);
-Misread read_external(std::string_view text, std::vector<ExternalAddress>& to);
+Misread read_external(std::string_view text, std::vector<ExternalMapping>& to);
 Misread read_ports(std::string_view text, PortRange& to);
 Misread read_range(std::string_view text, std::vector<AddressRange>& to);
 
