@@ -76,7 +76,7 @@ void AllocationTable::remove(Allocation& allocation) {
   index_[hole] = {};
 
   slot_at(slot).allocation.reset();
-  ++slot_at(slot).generation;
+  slot_at(slot).generation = (slot_at(slot).generation + 1) & kMaxGeneration;
   unused_.push_back(slot);
   --size_;
 }

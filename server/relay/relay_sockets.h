@@ -8,6 +8,9 @@
 
 namespace uturn {
 
+/// Lives of a slot are counted modulo 2^30: id and family fit the 64 bits a socket can carry.
+inline constexpr uint32_t kMaxGeneration = (1u << 30) - 1;
+
 /// A slot of the allocation table, and which life of it.
 struct AllocationId {
   uint32_t slot = UINT32_MAX;

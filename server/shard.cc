@@ -1,0 +1,219 @@
+// The shard's passes: what the loop brings goes to the relay, what the relay decides goes to the
+// loop.
+#include "server/shard.h"
+
+#include <algorithm>
+
+namespace uturn {
+namespace {
+
+// A socket's tag: a listener's index, or a relay socket's owner.
+//
+//   63      62      61 … 32      31 … 0
+//   relay   IPv6    generation   slot
+constexpr uint64_t kRelayBit = uint64_t{1} << 63;
+constexpr uint64_t kIpv6Bit = uint64_t{1} << 62;
+
+uint64_t pack(RelayTag tag) {
+  CHECK(tag.allocation.generation <= kMaxGeneration);
+  return kRelayBit | (tag.family == AddressFamily::ipv6 ? kIpv6Bit : 0) |
+         uint64_t{tag.allocation.generation} << 32 | tag.allocation.slot;
+}
+
+RelayTag unpack(uint64_t tag) {
+  return {{static_cast<uint32_t>(tag), static_cast<uint32_t>(tag >> 32) & kMaxGeneration},
+          (tag & kIpv6Bit) != 0 ? AddressFamily::ipv6 : AddressFamily::ipv4};
+}
+
+SocketFailure failure_of(OpenError error) {
+  return error == OpenError::address_in_use ? SocketFailure::occupied : SocketFailure::exhausted;
+}
+
+constexpr size_t kDeniedRangesTold = 64;
+constexpr std::chrono::seconds kExhaustedEventPause{60};
+
+}  // namespace
+
+Shard::Shard(ShardSettings settings, SharedWorld world,
+             std::unique_ptr<Authenticator> authenticator, std::unique_ptr<Random> random,
+             std::unique_ptr<Loop> loop)
+    : settings_(std::move(settings)),
+      world_(world),
+      authenticator_(std::move(authenticator)),
+      random_(std::move(random)),
+      loop_(std::move(loop)),
+      relay_(settings_.relay,
+             RelayWorld{*authenticator_, world.policy, world.quota, world.ports, *this, *this,
+                        *this, *this, *random_},
+             loop_->now()),
+      now_(loop_->now()) {}
+
+Shard::~Shard() = default;
+
+Result<SocketId, OpenError> Shard::listen(LooseSocket socket, const UdpSocketSpec& spec,
+                                          const ServerAddress& address) {
+  auto opened = loop_->adopt(socket, spec, listeners_.size(), true);
+  if (opened) listeners_.push_back(address);
+  return opened;
+}
+
+Result<SocketId, OpenError> Shard::listen(const UdpSocketSpec& spec) {
+  auto opened = loop_->open(spec, listeners_.size());
+  if (opened) listeners_.push_back(server_address(loop_->local_address(*opened)));
+  return opened;
+}
+
+void Shard::run() {
+  start();
+  while (!stopping_) pass(kNever);
+  close();
+}
+
+void Shard::start() { loop_->start(); }
+
+void Shard::pass(Instant wake_at) {
+  loop_->run_pass(*this, std::min(wake_at, relay_.next_deadline()));
+  now_ = loop_->now();
+  relay_.expire(now_);
+}
+
+// Reservations on their way to us are in nobody's table: they end here.
+void Shard::close() {
+  relay_.close_all();
+  const auto end = [&](ShardMessage message) {
+    auto* reply = std::get_if<ReservationReply>(&message);
+    if (reply && reply->reservation) drop(reply->reservation->socket);
+  };
+  while (world_.channel.receive(settings_.relay.shard, end)) {
+  }
+  loop_->flush();
+}
+
+void Shard::on_datagrams(std::span<ReceivedDatagram> batch) {
+  now_ = loop_->now();
+  for (const ReceivedDatagram& datagram : batch) {
+    if ((datagram.tag & kRelayBit) != 0) {
+      const IpFields ip{datagram.dscp, datagram.ecn, datagram.ttl, false, {}};
+      carry_out(datagram, relay_.on_peer_packet(unpack(datagram.tag), peer_address(datagram.from),
+                                                ip, datagram.packet, now_));
+      continue;
+    }
+    const ServerAddress& listener = listeners_[datagram.tag];
+    const ServerAddress server = server_address({datagram.to, listener.port, listener.scope_id});
+    const Arrival arrival{{client_address(datagram.from), server, Transport::udp},
+                          datagram.socket,
+                          datagram.dscp,
+                          datagram.ecn,
+                          datagram.ttl};
+    carry_out(datagram, relay_.on_client_packet(arrival, datagram.packet, now_));
+  }
+}
+
+void Shard::carry_out(const ReceivedDatagram& datagram, const Outcome& outcome) {
+  if (const auto* forward = std::get_if<Forward>(&outcome)) {
+    carry_out(*forward);
+  } else if (const auto* answer = std::get_if<Answer>(&outcome)) {
+    loop_->send({datagram.socket, datagram.from, {}, answer->message, answer->ip});
+  }
+}
+
+void Shard::carry_out(const Forward& forward) {
+  loop_->send(
+      {forward.via, forward.to, forward.header, forward.payload, forward.ip, forward.padding});
+}
+
+void Shard::carry_out(const std::optional<Resumed>& resumed) {
+  if (!resumed) return;
+  if (const auto* answer = std::get_if<Answer>(&resumed->outcome)) {
+    const Arrival& arrival = resumed->arrival;
+    loop_->send({arrival.listener, arrival.five_tuple.client, {}, answer->message, answer->ip});
+  }
+}
+
+void Shard::on_icmp_error(const IcmpError& error) {
+  if ((error.tag & kRelayBit) == 0) return;
+  now_ = loop_->now();
+  const Outcome outcome = relay_.on_icmp_error(unpack(error.tag), peer_address(error.destination),
+                                               {error.type, error.code, error.data}, now_);
+  if (const auto* forward = std::get_if<Forward>(&outcome)) carry_out(*forward);
+}
+
+// What one round leaves, the next wake-up brings.
+void Shard::on_wake() {
+  now_ = loop_->now();
+  const bool has_more = world_.channel.receive(
+      settings_.relay.shard, [&](ShardMessage message) { handle(std::move(message)); });
+  if (has_more) loop_->wake();
+}
+
+void Shard::handle(ShardMessage message) {
+  if (auto* claim = std::get_if<ReservationClaim>(&message)) {
+    auto refused = world_.channel.send(
+        settings_.relay.shard, claim->from,
+        ReservationReply{claim->waiting,
+                         relay_.surrender_reservation(claim->token, claim->username, now_)});
+    // A full ring: the reservation has nowhere to go, and the request expires unanswered.
+    auto* reply = refused ? std::get_if<ReservationReply>(&*refused) : nullptr;
+    if (reply && reply->reservation) drop(reply->reservation->socket);
+  } else if (auto* reply = std::get_if<ReservationReply>(&message)) {
+    carry_out(relay_.on_reservation(reply->waiting, std::move(reply->reservation), now_));
+  } else if (auto* user = std::get_if<UserReply>(&message)) {
+    carry_out(relay_.on_user_answer(user->ticket, user->answer, now_));
+  } else {
+    stopping_ = true;
+  }
+}
+
+Result<SocketId, SocketFailure> Shard::open(const RelayedAddress& address, RelayTag tag) {
+  auto opened = loop_->open(relay_socket_at(address), pack(tag));
+  if (!opened) return Failure{failure_of(opened.error())};
+  return *opened;
+}
+
+Result<HeldSocket, SocketFailure> Shard::hold(const RelayedAddress& address) {
+  auto opened = loop_->open(relay_socket_at(address), kRelayBit | UINT32_MAX);
+  if (!opened) return Failure{failure_of(opened.error())};
+  return HeldSocket{loop_->detach(*opened).handle};
+}
+
+Result<SocketId, SocketFailure> Shard::adopt(HeldSocket socket, const RelayedAddress& address,
+                                             RelayTag tag) {
+  auto adopted = loop_->adopt({socket.handle}, relay_socket_at(address), pack(tag), true);
+  if (!adopted) return Failure{failure_of(adopted.error())};
+  return *adopted;
+}
+
+UdpSocketSpec Shard::relay_socket_at(const RelayedAddress& address) const {
+  UdpSocketSpec spec = settings_.relay_socket;
+  spec.kind = SocketKind::relay;
+  spec.address = address;
+  return spec;
+}
+
+bool Shard::ask_for_reservation(uint8_t shard, uint64_t token, std::string_view username,
+                                PendingId waiting) {
+  const uint8_t self = settings_.relay.shard;
+  return !world_.channel.send(self, shard,
+                              ReservationClaim{self, waiting, token, std::string{username}});
+}
+
+// One event per newly denied range: a client that asks for ever new addresses fills no log.
+void Shard::on_peer_denied(const PeerDecision& decision) {
+  if (denied_.size() == kDeniedRangesTold) return;
+  if (std::ranges::find(denied_, decision.range) != denied_.end()) return;
+  denied_.push_back(decision.range);
+  world_.events.push({.kind = ShardEvent::Kind::peer_denied, .decision = decision});
+}
+
+void Shard::on_auth_failure(AuthFailure why, const ClientAddress& client) {
+  if (!settings_.reports_auth_failures) return;
+  world_.events.push({.kind = ShardEvent::Kind::auth_failure, .why = why, .client = client});
+}
+
+void Shard::on_ports_exhausted(AddressFamily family) {
+  if (now_.monotonic < next_exhausted_event_) return;
+  next_exhausted_event_ = now_.monotonic + kExhaustedEventPause;
+  world_.events.push({.kind = ShardEvent::Kind::ports_exhausted, .family = family});
+}
+
+}  // namespace uturn

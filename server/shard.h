@@ -1,0 +1,100 @@
+// Shard: one core's world: a loop, a relay, and the short way between them.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "auth/authenticator.h"
+#include "auth/peer_policy.h"
+#include "auth/quota.h"
+#include "auth/random.h"
+#include "io/loop.h"
+#include "server/relay/relay.h"
+#include "server/shard_channel.h"
+#include "server/shard_events.h"
+
+namespace uturn {
+
+/// What all shards share; touched by requests only, but for the bitmap of held ports.
+struct SharedWorld {
+  const PeerPolicy& policy;
+  QuotaLedger& quota;
+  RelayPorts& ports;
+  ShardChannel& channel;
+  ShardEvents& events;
+};
+
+struct ShardSettings {
+  RelaySettings relay;
+  UdpSocketSpec relay_socket;          ///< address left open
+  bool reports_auth_failures = false;  ///< the log wants them (debug)
+};
+
+/// Life of a datagram: on_datagrams -> Relay -> carry_out -> Loop::send, in the same buffer.
+class Shard final : LoopHandler, RelaySockets, AnswerSpace, OtherShards, RelayObserver {
+ public:
+  Shard(ShardSettings settings, SharedWorld world, std::unique_ptr<Authenticator> authenticator,
+        std::unique_ptr<Random> random, std::unique_ptr<Loop> loop);
+  ~Shard() override;
+
+  /// A listener's socket of this shard, before start(): bound, not yet read. `discard_queued`: what
+  /// came while the group was being bound may belong to another shard.
+  Result<SocketId, OpenError> listen(LooseSocket socket, const UdpSocketSpec& spec,
+                                     const ServerAddress& address);
+  /// The same where the loop opens the socket itself: the simulation.
+  Result<SocketId, OpenError> listen(const UdpSocketSpec& spec);
+
+  void run();    ///< the thread's body: passes until StopShard, then everything is closed
+  void start();  ///< run() in single steps: start, pass …, close
+  void pass(Instant wake_at);
+  bool is_stopping() const { return stopping_; }
+  void close();
+  void wake() { loop_->wake(); }
+
+  // For the thread itself, or after it has ended.
+  const RelayCounters& relay_counters() const { return relay_.counters(); }
+  const LoopCounters& loop_counters() const { return loop_->counters(); }
+  const Relay& relay() const { return relay_; }
+
+ private:
+  void on_datagrams(std::span<ReceivedDatagram> batch) override;
+  void on_icmp_error(const IcmpError& error) override;
+  void on_wake() override;
+
+  Result<SocketId, SocketFailure> open(const RelayedAddress& address, RelayTag tag) override;
+  void close(SocketId id) override { loop_->close(id); }
+  Result<HeldSocket, SocketFailure> hold(const RelayedAddress& address) override;
+  Result<SocketId, SocketFailure> adopt(HeldSocket socket, const RelayedAddress& address,
+                                        RelayTag tag) override;
+  void drop(HeldSocket socket) override { loop_->close_loose({socket.handle}); }
+
+  MutableBytes lend(size_t size) override { return loop_->lend(size); }
+  bool ask_for_reservation(uint8_t shard, uint64_t token, std::string_view username,
+                           PendingId waiting) override;
+
+  void on_peer_denied(const PeerDecision& decision) override;
+  void on_auth_failure(AuthFailure why, const ClientAddress& client) override;
+  void on_ports_exhausted(AddressFamily family) override;
+
+  void carry_out(const ReceivedDatagram& datagram, const Outcome& outcome);
+  void carry_out(const Forward& forward);
+  void carry_out(const std::optional<Resumed>& resumed);
+  void handle(ShardMessage message);
+  UdpSocketSpec relay_socket_at(const RelayedAddress& address) const;
+
+  ShardSettings settings_;
+  SharedWorld world_;
+  std::unique_ptr<Authenticator> authenticator_;
+  std::unique_ptr<Random> random_;
+  std::unique_ptr<Loop> loop_;
+  Relay relay_;
+  Now now_;
+  std::vector<ServerAddress> listeners_;
+  std::vector<AddressRange> denied_;  ///< told already
+  Instant next_exhausted_event_{};
+  bool stopping_ = false;
+};
+
+}  // namespace uturn

@@ -1,0 +1,82 @@
+// ShardChannel: the one way by which shards, and those outside them, talk to a shard.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "auth/user_directory.h"
+#include "server/relay/pending_table.h"
+#include "server/relay/reservation_table.h"
+#include "server/spsc_ring.h"
+
+namespace uturn {
+
+/// A request on another shard shows a token of this one.
+struct ReservationClaim {
+  uint8_t from = 0;
+  PendingId waiting;
+  uint64_t token = 0;
+  std::string username;
+};
+/// What came of it. The reservation, with its port and its socket, changes hands.
+struct ReservationReply {
+  PendingId waiting;
+  std::optional<Reservation> reservation;
+};
+/// A directory's answer, from its own thread.
+struct UserReply {
+  DirectoryTicket ticket = 0;
+  UserAnswer answer;
+};
+struct StopShard {};
+using ShardMessage = std::variant<ReservationClaim, ReservationReply, UserReply, StopShard>;
+
+/// Bounded rings, one for each pair of shards and one, behind a lock, for whoever is no shard. A
+/// full ring refuses: the sender's request then fails and its client tries again. Touched by
+/// requests, never per packet.
+class ShardChannel {
+ public:
+  static constexpr size_t kCapacity = 256;  ///< messages under way between two shards
+
+  /// `wake(shard)` makes that shard read its messages; called from any thread.
+  ShardChannel(uint8_t shards, std::function<void(uint8_t)> wake);
+
+  /// Gives the message back where the ring is full.
+  std::optional<ShardMessage> send(uint8_t from, uint8_t to, ShardMessage message);
+  std::optional<ShardMessage> send_from_outside(uint8_t to, ShardMessage message);
+
+  /// Only on the thread of shard `to`: hands over at most one round of what waits, in order per
+  /// sender, and says whether there may be more.
+  template <class Handle>
+  bool receive(uint8_t to, Handle handle) {
+    size_t handled = 0;
+    for (uint8_t from = 0; from <= shards_; ++from) {
+      Ring& ring = ring_between(from, to);
+      for (size_t i = 0; i < kPerRound; ++i) {
+        auto message = ring.pop();
+        if (!message) break;
+        handle(std::move(*message));
+        ++handled;
+      }
+    }
+    return handled >= kPerRound;
+  }
+
+ private:
+  using Ring = SpscRing<ShardMessage, kCapacity>;
+  static constexpr size_t kPerRound = 64;
+  Ring& ring_between(uint8_t from, uint8_t to) { return *rings_[size_t{from} * shards_ + to]; }
+
+  uint8_t shards_;
+  std::function<void(uint8_t)> wake_;
+  std::vector<std::unique_ptr<Ring>> rings_;  ///< the last row is of those outside
+  std::mutex outside_;
+};
+
+}  // namespace uturn

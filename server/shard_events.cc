@@ -1,0 +1,46 @@
+// Handing events from shards to the thread that logs.
+#include "server/shard_events.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <utility>
+
+namespace uturn {
+
+ShardEvents::ShardEvents() : descriptor_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  CHECK(descriptor_ >= 0);
+  events_.reserve(kCapacity);
+}
+
+ShardEvents::~ShardEvents() { close(descriptor_); }
+
+void ShardEvents::push(const ShardEvent& event) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (events_.size() == kCapacity) {
+      ++lost_;
+      return;
+    }
+    events_.push_back(event);
+  }
+  const uint64_t one = 1;
+  (void)!write(descriptor_, &one, sizeof one);  // full means readable already
+}
+
+std::vector<ShardEvent> ShardEvents::take() {
+  uint64_t count;
+  (void)!read(descriptor_, &count, sizeof count);
+  std::vector<ShardEvent> taken;
+  taken.reserve(kCapacity);
+  const std::lock_guard lock(mutex_);
+  std::swap(taken, events_);
+  return taken;
+}
+
+uint64_t ShardEvents::lost() const {
+  const std::lock_guard lock(mutex_);
+  return lost_;
+}
+
+}  // namespace uturn
