@@ -1,0 +1,361 @@
+// One pass enters the kernel twice: once to arm, to wait and to let completions arrive, and once to
+// send. Everything between is this thread's alone.
+#include "io/uring_loop.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <thread>
+
+#include "io/clock.h"
+#include "io/error_queue.h"
+#include "io/lent_buffers.h"
+#include "io/socket_table.h"
+#include "io/udp_socket.h"
+#include "io/uring_receiver.h"
+#include "io/uring_ring.h"
+#include "io/uring_sender.h"
+
+namespace uturn {
+namespace {
+
+constexpr uint32_t kSubmissions = 1'024;
+constexpr size_t kErrorsPerSocket = 16;  // read at a time
+
+class UringLoop final : public Loop {
+ public:
+  static Result<std::unique_ptr<UringLoop>, std::string> create(const LoopSettings& settings);
+  ~UringLoop() override;
+
+  void start() override;
+  Result<SocketId, OpenError> open(const UdpSocketSpec& spec, uint64_t tag) override;
+  Result<SocketId, OpenError> adopt(LooseSocket socket, const UdpSocketSpec& spec, uint64_t tag,
+                                    bool discard_queued) override;
+  LooseSocket detach(SocketId id) override;
+  void close_loose(LooseSocket socket) override { ::close(socket.handle); }
+  void close(SocketId id) override;
+  TransportAddress local_address(SocketId id) const override;
+
+  void send(const OutgoingDatagram& datagram) override;
+  MutableBytes lend(size_t size) override;
+  void run_pass(LoopHandler& handler, Instant wake_at) override;
+  void flush() override;
+
+  Now now() const override { return clock_.now(); }
+  void wake() override;
+  const LoopCounters& counters() const override { return counters_; }
+  std::string_view name() const override { return "io_uring"; }
+
+ private:
+  explicit UringLoop(const LoopSettings& settings);
+
+  OpenSocket* find(SocketId id);
+  Result<SocketId, OpenError> add(UdpSocket socket, const UdpSocketSpec& spec, uint64_t tag);
+  void stop_receiving(SocketId id);
+  void wait(Instant wake_at);
+  bool has_work() const;
+  void collect();
+  void send_unfragmented(const OpenSocket& socket, const OutgoingDatagram& datagram);
+  void read_error_queues();
+  void take_errors(SocketId id);
+  void move_outgrown();
+  void hand_over(LoopHandler& handler);
+
+  const LoopSettings settings_;
+  Clock clock_;
+  LoopCounters counters_;
+  SocketTable sockets_;
+  UringReceiver receiver_;
+  UringSender sender_;
+  std::unique_ptr<Ring> ring_;  ///< goes before the buffers it was told of
+  LentBuffers lent_;
+  Instant pass_began_{};
+  std::thread::id owner_{};
+
+  std::vector<IcmpError> errors_;  ///< read, and not yet handed over
+  std::vector<IcmpError> errors_handed_over_;
+
+  int wake_fd_;
+  uint64_t wake_count_ = 0;  ///< where the kernel puts the eventfd's value
+  bool wake_armed_ = false;
+  bool woken_ = false;
+  std::atomic<bool> wake_under_way_ = false;
+};
+
+UringLoop::UringLoop(const LoopSettings& settings)
+    : settings_(settings),
+      sockets_(settings.max_sockets),
+      receiver_(settings, sockets_, counters_),
+      sender_(settings, receiver_, counters_),
+      lent_(settings.send_queue),
+      pass_began_(clock_.monotonic()),
+      wake_fd_(::eventfd(0, EFD_CLOEXEC)) {
+  CHECK(settings.max_sockets <= kMaxRingSlots);
+  errors_.reserve(settings.icmp_errors_per_pass);
+  errors_handed_over_.reserve(settings.icmp_errors_per_pass);
+}
+
+// The completion queue holds a completion for each buffer, the end and the cancellation of each
+// socket's receive, each send of a flush, and the wake: it cannot overflow while the kernel allows
+// that length.
+Result<std::unique_ptr<UringLoop>, std::string> UringLoop::create(const LoopSettings& settings) {
+  auto loop = std::unique_ptr<UringLoop>(new UringLoop(settings));
+  if (loop->wake_fd_ < 0) return Failure{std::string("eventfd: ") + std::strerror(errno)};
+  const size_t completions =
+      loop->receiver_.buffer_count() + 2 * size_t{settings.max_sockets} + settings.send_queue + 1;
+  auto ring = Ring::create(kSubmissions, static_cast<uint32_t>(completions));
+  if (!ring) return Failure{ring.error()};
+  loop->ring_ = std::move(*ring);
+  if (const int error = loop->receiver_.register_with(*loop->ring_); error < 0) {
+    return Failure{std::string("io_uring_register_buf_ring: ") + std::strerror(-error)};
+  }
+  return loop;
+}
+
+// A ring's end cancels its requests some time later, and until then their sockets stay bound; so
+// they are cancelled here. Where the owner's thread ended before, that already did it.
+UringLoop::~UringLoop() {
+  const bool is_owner = owner_ == std::this_thread::get_id();
+  sockets_.for_each([&](SocketId id, const OpenSocket& socket) {
+    if (receiver_.is_departing(id)) return;
+    if (is_owner) stop_receiving(id);
+    ::close(socket.fd);
+  });
+  ring_.reset();
+  if (wake_fd_ >= 0) ::close(wake_fd_);
+}
+
+void UringLoop::start() {
+  owner_ = std::this_thread::get_id();
+  ring_->enable();
+}
+
+Result<SocketId, OpenError> UringLoop::open(const UdpSocketSpec& spec, uint64_t tag) {
+  auto socket = UdpSocket::open(spec, settings_.gro);
+  if (!socket) return Failure{socket.error()};
+  return add(std::move(*socket), spec, tag);
+}
+
+Result<SocketId, OpenError> UringLoop::adopt(LooseSocket loose, const UdpSocketSpec& spec,
+                                             uint64_t tag, bool discard_queued) {
+  if (discard_queued) discard_received(loose.handle);
+  return add(UdpSocket(loose.handle), spec, tag);
+}
+
+Result<SocketId, OpenError> UringLoop::add(UdpSocket socket, const UdpSocketSpec& spec,
+                                           uint64_t tag) {
+  const auto id = sockets_.add({.fd = socket.fd(),
+                                .kind = spec.kind,
+                                .large_buffers = spec.kind == SocketKind::listener,
+                                .tag = tag,
+                                .address = socket.local_address()});
+  if (!id) return Failure{OpenError::no_descriptors};
+  socket.release();
+  receiver_.begin(*id);
+  return *id;
+}
+
+OpenSocket* UringLoop::find(SocketId id) {
+  OpenSocket* socket = sockets_.find(id);
+  return socket && !receiver_.is_departing(id) ? socket : nullptr;
+}
+
+void UringLoop::close(SocketId id) {
+  const OpenSocket* socket = find(id);
+  if (!socket) return;
+  flush();  // what was queued must not leave by another socket that gets the same descriptor
+  stop_receiving(id);
+  ::close(socket->fd);
+  receiver_.close(id);
+}
+
+LooseSocket UringLoop::detach(SocketId id) {
+  const OpenSocket* socket = find(id);
+  if (!socket) return {};
+  flush();
+  stop_receiving(id);
+  const LooseSocket loose{socket->fd};
+  receiver_.depart(id);
+  return loose;
+}
+
+// The request holds the socket, so it must have ended before close(): then the port is free at
+// once, and no datagram falls into a ring that nobody asks for it. One round, usually; more where
+// the kernel has so much to complete that it pauses, or the receive was just being armed.
+void UringLoop::stop_receiving(SocketId id) {
+  while (receiver_.is_armed(id)) {
+    receiver_.prepare_cancel(*ring_, id);
+    ring_->poll();
+    collect();
+  }
+}
+
+TransportAddress UringLoop::local_address(SocketId id) const {
+  const OpenSocket* socket = sockets_.find(id);
+  return socket ? socket->address : TransportAddress{};
+}
+
+void UringLoop::run_pass(LoopHandler& handler, Instant wake_at) {
+  ++counters_.passes;
+  flush();
+  wait(wake_at);
+  pass_began_ = clock_.monotonic();
+  read_error_queues();
+  hand_over(handler);
+  flush();
+  receiver_.give_back();
+  lent_.start_over();
+}
+
+// What arrived already is handled first: the kernel is asked for more only when less than a batch
+// is left, so that a flood neither fills the queue of arrivals nor delays it without end.
+void UringLoop::wait(Instant wake_at) {
+  if (receiver_.arrived() >= settings_.batch) return;
+  receiver_.arm_wanting(*ring_);
+  if (!std::exchange(wake_armed_, true)) {
+    io_uring_sqe& entry = ring_->next_entry();
+    io_uring_prep_read(&entry, wake_fd_, &wake_count_, sizeof wake_count_, 0);
+    io_uring_sqe_set_data64(&entry, UserData{Request::wake, {0, 0}}.encode());
+  }
+  const Duration left = wake_at == kNever ? Duration::max() : wake_at - clock_.monotonic();
+  if (has_work() || left <= Duration::zero()) {
+    ring_->poll();
+  } else {
+    ring_->wait(left);
+  }
+  collect();
+}
+
+bool UringLoop::has_work() const {
+  return receiver_.arrived() > 0 || receiver_.has_trouble() || !errors_.empty() || woken_;
+}
+
+void UringLoop::collect() {
+  ring_->for_each_completion([this](const io_uring_cqe& completion) {
+    const UserData data = UserData::decode(completion.user_data);
+    switch (data.request) {
+      case Request::receive_small:
+      case Request::receive_large:
+        return receiver_.on_completion(data, completion);
+      case Request::send:
+        return sender_.on_completion(data.socket.slot, completion.res);
+      case Request::wake:
+        wake_armed_ = false;
+        woken_ = true;
+        return;
+      case Request::cancel:  // there was nothing to cancel: the receive's own end tells
+        return;
+    }
+  });
+  counters_.completions_lost += ring_->take_overflows();
+}
+
+// The handler may close any socket while it is told of another, and its own sends may meet new
+// errors.
+void UringLoop::hand_over(LoopHandler& handler) {
+  const auto batch = receiver_.take_batch();
+  move_outgrown();
+  if (!batch.empty()) handler.on_datagrams(batch);
+
+  errors_handed_over_.swap(errors_);
+  for (const IcmpError& error : errors_handed_over_) {
+    if (!find(error.socket)) continue;
+    ++counters_.icmp_errors;
+    handler.on_icmp_error(error);
+  }
+  errors_handed_over_.clear();
+
+  if (!std::exchange(woken_, false)) return;
+  wake_under_way_.store(false, std::memory_order_release);
+  handler.on_wake();
+}
+
+void UringLoop::move_outgrown() {
+  for (const SocketId id : receiver_.outgrown()) {
+    if (find(id)) stop_receiving(id);
+    receiver_.move_to_large(id);
+  }
+}
+
+void UringLoop::wake() {
+  if (wake_under_way_.exchange(true, std::memory_order_acq_rel)) return;
+  const uint64_t one = 1;
+  CHECK(::write(wake_fd_, &one, sizeof one) == sizeof one);
+}
+
+// Round by round, so that one socket's errors do not use up the passes of the others.
+void UringLoop::read_error_queues() {
+  receiver_.visit_troubled([this](SocketId id) { take_errors(id); },
+                           [this] { return errors_.size() < settings_.icmp_errors_per_pass; });
+}
+
+void UringLoop::take_errors(SocketId id) {
+  const OpenSocket* socket = find(id);
+  if (!socket) return;
+  const size_t known = errors_.size();
+  std::array<IcmpError, kErrorsPerSocket> read;
+  const size_t room = std::min<size_t>(read.size(), settings_.icmp_errors_per_pass - known);
+  const ErrorQueueRead result = read_error_queue(socket->fd, std::span(read).first(room));
+  for (size_t i = 0; i < result.errors; ++i) {
+    read[i].socket = id;
+    read[i].tag = socket->tag;
+    errors_.push_back(read[i]);
+  }
+  if (result.exhausted) {
+    receiver_.end_trouble(id);
+  } else {
+    receiver_.add_troubled(id);
+  }
+}
+
+void UringLoop::send(const OutgoingDatagram& datagram) {
+  const OpenSocket* socket = find(datagram.via);
+  if (!socket) {
+    ++counters_.send_error_drops;
+    return;
+  }
+  if (sender_.queue().is_full() || datagram.ip.dont_fragment) flush();
+  if (datagram.ip.dont_fragment) return send_unfragmented(*socket, datagram);
+  sender_.queue().add(*socket, datagram, pass_began_);
+}
+
+// Alone between two changes of the socket's own DF on IPv4; IPv6 has a control message for it.
+void UringLoop::send_unfragmented(const OpenSocket& socket, const OutgoingDatagram& datagram) {
+  const bool is_v4 = socket.address.ip.is_v4();
+  if (is_v4) set_dont_fragment(socket.fd, true);
+  sender_.queue().add(socket, datagram, pass_began_);
+  flush();
+  if (is_v4) set_dont_fragment(socket.fd, false);
+}
+
+MutableBytes UringLoop::lend(size_t size) {
+  if (lent_.is_exhausted()) {
+    flush();
+    lent_.start_over();
+  }
+  return lent_.lend(size);
+}
+
+void UringLoop::flush() {
+  if (sender_.queue().empty()) return;
+  sender_.submit(*ring_);
+  for (collect(); sender_.under_way() > 0; collect()) ring_->wait(Duration::max());
+  sender_.settle(pass_began_);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Loop>, std::string> try_uring_loop(const LoopSettings& settings) {
+  auto loop = UringLoop::create(settings);
+  if (!loop) return Failure{loop.error()};
+  return std::unique_ptr<Loop>(std::move(*loop));
+}
+
+std::unique_ptr<Loop> make_uring_loop(const LoopSettings& settings) {
+  auto loop = try_uring_loop(settings);
+  return loop ? std::move(*loop) : nullptr;
+}
+
+}  // namespace uturn

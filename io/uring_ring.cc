@@ -1,0 +1,101 @@
+// Setting up and entering an io_uring by liburing 2.3, which is what Debian 12 has.
+#include "io/uring_ring.h"
+
+#include <algorithm>
+#include <cerrno>
+
+namespace uturn {
+namespace {
+
+constexpr uint32_t kFewestCompletions = 4'096;
+
+int set_up(io_uring& ring, uint32_t submissions, uint32_t completions) {
+  io_uring_params params{};
+  params.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_R_DISABLED |
+                 IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
+  params.cq_entries = completions;
+  return io_uring_queue_init_params(submissions, &ring, &params);
+}
+
+__kernel_timespec timespec_of(Duration duration) {
+  return {.tv_sec = duration / 1s, .tv_nsec = (duration % 1s).count()};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Ring>, std::string> Ring::create(uint32_t submissions,
+                                                        uint32_t completions) {
+  auto ring = std::unique_ptr<Ring>(new Ring);
+  completions = std::max(completions, kFewestCompletions);  // never fewer than submissions
+  int error = set_up(ring->ring_, submissions, completions);
+  while (error == -ENOMEM && completions > kFewestCompletions) {
+    completions /= 2;
+    error = set_up(ring->ring_, submissions, completions);
+  }
+  if (error == 0) return ring;
+  ring->ring_.ring_fd = -1;
+  return Failure{std::string("io_uring_setup: ") + std::strerror(-error)};
+}
+
+Ring::~Ring() {
+  if (ring_.ring_fd >= 0) io_uring_queue_exit(&ring_);
+}
+
+// liburing 2.3 declares io_uring_enable_rings() but does not export it.
+void Ring::enable() {
+  CHECK(io_uring_register(static_cast<unsigned>(ring_.ring_fd), IORING_REGISTER_ENABLE_RINGS,
+                          nullptr, 0) == 0);
+  // Saves a descriptor look-up per entry into the kernel; a thread has room for 16 of them.
+  io_uring_register_ring_fd(&ring_);
+}
+
+io_uring_sqe& Ring::next_entry() {
+  io_uring_sqe* entry = io_uring_get_sqe(&ring_);
+  if (!entry) {
+    submit();
+    entry = io_uring_get_sqe(&ring_);
+  }
+  CHECK(entry);
+  return *entry;
+}
+
+// The kernel may take a part only (it lacks memory for requests, or wants the overflown completions
+// fetched first); what is submitted refers to this pass's buffers, so nothing may be left behind.
+void Ring::submit() {
+  while (io_uring_sq_ready(&ring_) > 0) {
+    const int taken = io_uring_submit(&ring_);
+    if (taken < 0) enter(io_uring_get_events(&ring_));
+  }
+}
+
+void Ring::poll() {
+  submit();
+  enter(io_uring_get_events(&ring_));
+}
+
+void Ring::wait(Duration timeout) {
+  io_uring_cqe* first = nullptr;
+  if (timeout == Duration::max()) {
+    enter(io_uring_submit_and_wait(&ring_, 1));
+  } else {
+    __kernel_timespec time = timespec_of(timeout);
+    enter(io_uring_submit_and_wait_timeout(&ring_, &first, 1, &time, nullptr));
+  }
+  submit();  // the rest, where the kernel took a part only
+}
+
+// EBADR: completions were lost for want of memory; take_overflows() tells.
+void Ring::enter(int result) {
+  CHECK(result >= 0 || result == -ETIME || result == -EINTR || result == -EAGAIN ||
+        result == -EBUSY || result == -EBADR);
+  if (io_uring_cq_has_overflow(&ring_)) ++overflows_;
+}
+
+uint64_t Ring::take_overflows() {
+  const uint32_t dropped = *ring_.cq.koverflow;
+  const uint64_t overflows = std::exchange(overflows_, 0) + (dropped - dropped_seen_);
+  dropped_seen_ = dropped;
+  return overflows;
+}
+
+}  // namespace uturn
