@@ -25,9 +25,9 @@ struct ReservedRelayedAddress {  ///< the port that an earlier allocation reserv
 };
 
 struct AllocationRequest {
-  std::variant<OneRelayedAddress, RelayedAddressOfEachFamily, ReservedRelayedAddress> relayed;
-  std::optional<std::chrono::seconds> lifetime;  ///< absent: the server's default
-  bool dont_fragment = false;                    ///< ask whether Send indications may set DF
+  std::variant<OneRelayedAddress, RelayedAddressOfEachFamily, ReservedRelayedAddress> relayed{};
+  std::optional<std::chrono::seconds> lifetime{};  ///< absent: the server's default
+  bool dont_fragment = false;                      ///< ask whether Send indications may set DF
 };
 
 }  // namespace uturn
