@@ -1,0 +1,312 @@
+// Starting, running and stopping the shards.
+#include "server/server.h"
+
+#include <poll.h>
+#include <pthread.h>
+
+#include <algorithm>
+#include <iostream>
+
+#include "server/authentication.h"
+#include "server/capacity.h"
+#include "server/cpus.h"
+#include "server/privileges.h"
+#include "server/quick_start.h"
+#include "server/ready_file.h"
+#include "server/self_test.h"
+#include "server/state_dir.h"
+#include "server/statistics.h"
+
+namespace uturn {
+namespace {
+
+constexpr uint32_t kMaxWorkers = 64;  // a reservation token names its shard in one byte
+constexpr std::chrono::seconds kAddressPatience{30};
+
+}  // namespace
+
+Server::Server(const Config& config, Log& log) : config_(config), log_(log) {}
+
+Server::~Server() = default;
+
+Result<Done, std::string> Server::start(Signals& signals) {
+  const uint32_t wanted =
+      config_.server.workers > 0 ? config_.server.workers : count_granted_cpus(this_process_cpus());
+  workers_ = static_cast<uint8_t>(std::min(wanted, kMaxWorkers));
+  log_.info("uturn " UTURN_VERSION " starts", {{"workers", workers_}});
+  if (!config_.auth.required) {
+    log_.warn("authentication is off: anybody may relay through this server");
+  }
+
+  if (auto chosen = choose_io(); !chosen) return chosen;
+  choose_relay_addresses();
+  choose_capacity();
+  if (auto opened = open_listeners(signals); !opened) return opened;
+  make_policy();
+  if (auto made = make_shards(); !made) return made;
+  if (auto dropped = drop_root(); !dropped) return dropped;
+
+  for (auto& shard : shards_) {
+    threads_.emplace_back([&shard] { shard->run(); });
+    const std::string name = "shard-" + std::to_string(threads_.size() - 1);
+    pthread_setname_np(threads_.back().native_handle(), name.c_str());
+  }
+  if (auto told = tell_ready(); !told) {
+    stop();
+    return told;
+  }
+  return Done{};
+}
+
+void Server::run(Signals& signals) {
+  if (config_.start.is_quick_start()) print_quick_start();
+  for (;;) {
+    pollfd waits[] = {{signals.fd(), POLLIN, 0}, {events_.descriptor(), POLLIN, 0}};
+    if (poll(waits, std::size(waits), -1) < 0) continue;
+    if (waits[1].revents != 0) log_events();
+    if (waits[0].revents == 0) continue;
+    switch (signals.wait()) {
+      case ServerSignal::stop:
+        return;
+      case ServerSignal::reload:
+        if (auto reopened = log_.reopen(); !reopened) {
+          log_.warn("the log file cannot be opened anew", {{"reason", reopened.error()}});
+        }
+        log_.info(
+            "SIGHUP: the log was opened anew; this version does not reload its configuration");
+        break;
+      case ServerSignal::drain:
+        log_.info("SIGUSR1 is ignored: this version does not drain");
+        break;
+      case ServerSignal::reload_certificates:
+        log_.info("SIGUSR2 is ignored: this version has no certificates");
+        break;
+    }
+  }
+}
+
+void Server::stop() {
+  for (uint8_t shard = 0; shard < shards_.size(); ++shard) {
+    // A full ring empties as soon as the shard's pass reads it.
+    while (channel_->send_from_outside(shard, StopShard{})) std::this_thread::yield();
+  }
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
+  log_events();
+  log_counters();
+  shards_.clear();
+}
+
+Result<Done, std::string> Server::choose_io() {
+  const auto choice = uturn::choose_io(config_.server.io);
+  if (!choice) return Failure{choice.error()};
+  io_ = choice->kind;
+  log_.info("I/O was chosen",
+            {{"io", io_ == IoKind::uring ? "io_uring" : "epoll"}, {"because", choice->reason}});
+  segmentation_ = test_segmentation();
+  if (!segmentation_.gso || !segmentation_.gro) {
+    log_.warn("UDP segmentation offload stays off", {{"gso", segmentation_.gso ? "on" : "off"},
+                                                     {"gro", segmentation_.gro ? "on" : "off"},
+                                                     {"because", segmentation_.reason}});
+  }
+  return Done{};
+}
+
+void Server::choose_relay_addresses() {
+  locals_ = read_local_addresses();
+  relay_addresses_ = config_.relay.addresses;
+  if (relay_addresses_.empty()) {
+    relay_addresses_ = uturn::choose_relay_addresses(config_.listeners, locals_);
+  }
+  for (const NatPair& pair : expand_external(config_.relay.external, relay_addresses_)) {
+    external_.push_back({pair.public_address, pair.private_address});
+  }
+}
+
+void Server::choose_capacity() {
+  const CapacityNeeds needs{
+      .workers = workers_,
+      .listeners = static_cast<uint32_t>(config_.listeners.size()),
+      .relay_addresses = static_cast<uint32_t>(relay_addresses_.size()),
+      .relay_ports = config_.relay.ports.size(),
+      .allocation_limit = config_.limits.allocations,
+  };
+  const uint64_t descriptors = raise_descriptor_limit(wanted_descriptors(needs));
+  const Capacity capacity = compute_capacity(needs, descriptors);
+  // A shard may by chance get all of the clients.
+  const uint64_t sockets = std::min<uint64_t>(descriptors, wanted_descriptors(needs));
+  max_sockets_ = static_cast<uint32_t>(std::clamp<uint64_t>(sockets, 1'024, 1'048'576));
+  log_.info("capacity", {{"allocations", capacity.allocations}, {"because", capacity.said}});
+}
+
+Result<Done, std::string> Server::open_listeners(Signals& signals) {
+  for (const ListenerUri& uri : config_.listeners) {
+    UdpSocketSpec spec;
+    spec.kind = SocketKind::listener;
+    spec.address = uri.address;
+    spec.reuse_port = true;
+    spec.freebind = config_.server.freebind;
+    spec.receive_buffer = spec.send_buffer = static_cast<int>(config_.server.listener_buffer);
+    auto group = open_listener(uri, spec, signals);
+    if (!group) return Failure{group.error()};
+
+    UdpSocket first{group->sockets.front().handle};
+    uris_.push_back({uri.transport, group->address});
+    log_.info("listening",
+              {{"uri", uris_.back().to_string()},
+               {"receive_buffer", static_cast<uint64_t>(first.granted_receive_buffer())},
+               {"send_buffer", static_cast<uint64_t>(first.granted_send_buffer())}});
+    first.release();
+    spec.address = group->address;
+    listeners_.push_back({spec, std::move(*group)});
+  }
+  return Done{};
+}
+
+// At boot an address may come later than we do; anything else that is wrong stays wrong.
+Result<ListenerGroup, std::string> Server::open_listener(const ListenerUri& uri,
+                                                         const UdpSocketSpec& spec,
+                                                         Signals& signals) {
+  for (auto waited = 0s;; waited += 1s) {
+    auto group = open_listener_group(spec, workers_, segmentation_.gro);
+    if (group) return std::move(*group);
+    const bool may_come = group.error() == OpenError::address_not_available;
+    if (!may_come || waited >= kAddressPatience) {
+      return Failure{uri.to_string() + ": " + std::string{text_of(group.error())}};
+    }
+    if (waited == 0s) {
+      log_.warn("the address is not there yet; trying again each second",
+                {{"uri", uri.to_string()}, {"for", "30s"}});
+    }
+    if (signals.wait(1s) == ServerSignal::stop)
+      return Failure{std::string{"stopped while waiting"}};
+  }
+}
+
+void Server::make_policy() {
+  PeerPolicy::Settings settings;
+  settings.allow = config_.peers.allow;
+  settings.deny = config_.peers.deny;
+  for (const ListenerUri& uri : uris_) settings.own_services.push_back(uri.address);
+  settings.local_addresses = addresses_of(locals_);
+  for (const ExternalAddress& pair : external_) settings.local_addresses.push_back(pair.shown);
+  policy_.emplace(settings);
+  quota_.emplace(QuotaLimits{config_.limits.allocations, config_.limits.allocations_per_user,
+                             config_.limits.allocations_per_client_ip});
+  ports_.emplace(relay_addresses_, config_.relay.ports);
+}
+
+Result<Done, std::string> Server::make_shards() {
+  CsprngRandom random;
+  auto keys = load_nonce_keys(config_.server.state_dir, random);
+  if (!keys) return Failure{keys.error()};
+  log_.info("nonce keys", {{"from", keys->said}});
+
+  channel_.emplace(workers_, [this](uint8_t shard) { shards_[shard]->wake(); });
+  LoopSettings loop;
+  loop.max_sockets = max_sockets_;
+  loop.gso = segmentation_.gso;
+  loop.gro = segmentation_.gro;
+  for (uint8_t i = 0; i < workers_; ++i) {
+    const SharedWorld world{*policy_, *quota_, *ports_, *channel_, events_};
+    shards_.push_back(
+        std::make_unique<Shard>(shard_settings(i), world, make_authenticator(config_, keys->keys),
+                                std::make_unique<CsprngRandom>(), make_loop(io_, loop)));
+    for (Listener& listener : listeners_) {
+      LooseSocket& socket = listener.group.sockets[i];
+      const auto opened =
+          shards_.back()->listen(socket, listener.spec, server_address(listener.group.address));
+      if (!opened)
+        return Failure{"a listener cannot be read: " + std::string{text_of(opened.error())}};
+      socket.handle = -1;
+    }
+  }
+  return Done{};
+}
+
+ShardSettings Server::shard_settings(uint8_t shard) const {
+  ShardSettings settings;
+  settings.relay.limits = config_.limits;
+  settings.relay.channels = config_.relay.channels;
+  settings.relay.default_family = config_.relay.default_family;
+  settings.relay.external = ExternalAddresses{external_};
+  settings.relay.shard = shard;
+  settings.relay.shards = workers_;
+  settings.relay_socket.receive_buffer = static_cast<int>(config_.server.relay_buffer);
+  settings.relay_socket.send_buffer = static_cast<int>(config_.server.relay_buffer);
+  settings.relay_socket.freebind = config_.server.freebind;
+  settings.reports_auth_failures = log_.is_enabled(LogLevel::debug);
+  return settings;
+}
+
+Result<Done, std::string> Server::drop_root() {
+  if (!is_root()) return Done{};
+  const auto account = find_account_or_nobody(config_.server.run_as);
+  if (!account) return Failure{account.error()};
+  if (auto dropped = drop_privileges(*account); !dropped) return dropped;
+  log_.info("root was given up", {{"runs_as", account->said}});
+  return Done{};
+}
+
+Result<Done, std::string> Server::tell_ready() {
+  for (const IpAddress& address : relay_addresses_) {
+    const TransportAddress local{address, 0, 0};
+    log_.info("relaying", {{"address", address.to_string()},
+                           {"shown_as", ExternalAddresses{external_}.outward(local).ip.to_string()},
+                           {"ports", std::to_string(config_.relay.ports.first) + "-" +
+                                         std::to_string(config_.relay.ports.last)}});
+  }
+  if (config_.start.ready_file.empty()) return Done{};
+  return write_ready_file(config_.start.ready_file, uris_);
+}
+
+void Server::print_quick_start() {
+  QuickStart found;
+  found.listeners = uris_;
+  found.relay_addresses = relay_addresses_;
+  found.external = config_.relay.external;
+  found.locals = locals_;
+  found.ports = config_.relay.ports;
+  for (const auto& [name, user] : config_.auth.users) {
+    if (user.password.empty()) continue;
+    found.username = name;
+    found.credential = user.password.reveal();
+    break;
+  }
+  found.self_test = self_test(uris_, found.username, found.credential);
+  std::cout << quick_start_text(found) << std::flush;
+}
+
+void Server::log_events() {
+  for (const ShardEvent& event : events_.take()) {
+    switch (event.kind) {
+      case ShardEvent::Kind::peer_denied:
+        if (std::ranges::find(denied_told_, event.decision.range) != denied_told_.end()) break;
+        denied_told_.push_back(event.decision.range);
+        log_.info("peers of this range are denied",
+                  {{"range", event.decision.range.to_string()},
+                   {"name", std::string{event.decision.name}},
+                   {"allow_by", option_that_would_allow(event.decision)}});
+        break;
+      case ShardEvent::Kind::auth_failure:
+        log_.debug("a request was not authenticated",
+                   {{"why", std::string{name_of(event.why)}}, {"client", log_.show(event.client)}});
+        break;
+      case ShardEvent::Kind::ports_exhausted:
+        log_.warn("no relay port was to be had; clients get 508",
+                  {{"family", event.family == AddressFamily::ipv4 ? "IPv4" : "IPv6"},
+                   {"ports_held", ports_->taken()}});
+        break;
+    }
+  }
+}
+
+void Server::log_counters() const {
+  Statistics sum;
+  for (const auto& shard : shards_) {
+    sum.add(shard->relay_counters(), shard->loop_counters());
+  }
+  log_statistics(log_, sum);
+}
+
+}  // namespace uturn

@@ -1,0 +1,82 @@
+// Server: everything that runs, wired from one configuration.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "auth/peer_policy.h"
+#include "auth/quota.h"
+#include "io/make_loop.h"
+#include "io/udp_socket.h"
+#include "protocol/result.h"
+#include "server/config.h"
+#include "server/interfaces.h"
+#include "server/log.h"
+#include "server/shard.h"
+#include "server/shard_channel.h"
+#include "server/shard_events.h"
+#include "server/shared_ports.h"
+#include "server/signals.h"
+
+namespace uturn {
+
+/// start() binds everything before any thread runs: what fails, fails with nothing half started.
+class Server {
+ public:
+  Server(const Config& config, Log& log);
+  ~Server();
+
+  /// The error is one sentence. `signals` may end the wait for an address that is not there yet.
+  Result<Done, std::string> start(Signals& signals);
+  /// Logs what shards tell and serves signals until one says stop.
+  void run(Signals& signals);
+  void stop();
+
+ private:
+  struct Listener {
+    UdpSocketSpec spec;
+    ListenerGroup group;
+  };
+
+  Result<Done, std::string> choose_io();
+  void choose_capacity();
+  void choose_relay_addresses();
+  Result<Done, std::string> open_listeners(Signals& signals);
+  Result<ListenerGroup, std::string> open_listener(const ListenerUri& uri,
+                                                   const UdpSocketSpec& spec, Signals& signals);
+  void make_policy();
+  Result<Done, std::string> make_shards();
+  ShardSettings shard_settings(uint8_t shard) const;
+  Result<Done, std::string> drop_root();
+  Result<Done, std::string> tell_ready();
+  void print_quick_start();
+  void log_events();
+  void log_counters() const;
+
+  const Config& config_;
+  Log& log_;
+  uint8_t workers_ = 1;
+  IoKind io_{};
+  SegmentationSupport segmentation_;
+  uint32_t max_sockets_ = 0;
+  std::vector<LocalAddress> locals_;
+  std::vector<IpAddress> relay_addresses_;
+  std::vector<ExternalAddress> external_;
+  std::vector<Listener> listeners_;
+  std::vector<ListenerUri> uris_;  ///< with their real ports
+
+  // What shards stand on, so it goes after them.
+  ShardEvents events_;
+  std::optional<PeerPolicy> policy_;
+  std::optional<QuotaLedger> quota_;
+  std::optional<SharedPorts> ports_;
+  std::optional<ShardChannel> channel_;
+  std::vector<std::unique_ptr<Shard>> shards_;
+  std::vector<std::thread> threads_;
+  std::vector<AddressRange> denied_told_;
+};
+
+}  // namespace uturn

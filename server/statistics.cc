@@ -1,0 +1,73 @@
+// Adding counters up, and saying them in one line.
+#include "server/statistics.h"
+
+#include <array>
+#include <bit>
+
+namespace uturn {
+namespace {
+
+// Counters are structures of nothing but uint64_t: added up as what they are.
+template <class Counters>
+void add_up(Counters& sum, const Counters& part) {
+  static_assert(sizeof(Counters) % sizeof(uint64_t) == 0);
+  using Words = std::array<uint64_t, sizeof(Counters) / sizeof(uint64_t)>;
+  auto words = std::bit_cast<Words>(sum);
+  const auto more = std::bit_cast<Words>(part);
+  for (size_t i = 0; i < words.size(); ++i) words[i] += more[i];
+  sum = std::bit_cast<Counters>(words);
+}
+
+}  // namespace
+
+void Statistics::add(const RelayCounters& relay, const LoopCounters& loop) {
+  add_up(relay_, relay);
+  add_up(loop_, loop);
+}
+
+std::string Statistics::drops_text() const {
+  std::string text;
+  for (size_t i = 0; i < kDropReasons; ++i) {
+    if (relay_.drops[i] == 0) continue;
+    if (!text.empty()) text += ' ';
+    text +=
+        std::string{name_of(static_cast<DropReason>(i))} + ':' + std::to_string(relay_.drops[i]);
+  }
+  return text;
+}
+
+std::string Statistics::errors_text() const {
+  std::string text;
+  for (size_t code = 0; code < relay_.errors.size(); ++code) {
+    if (relay_.errors[code] == 0) continue;
+    if (!text.empty()) text += ' ';
+    text += std::to_string(code) + ':' + std::to_string(relay_.errors[code]);
+  }
+  return text;
+}
+
+void log_statistics(const Log& log, const Statistics& sum) {
+  const RelayCounters& relay = sum.relay();
+  const LoopCounters& loop = sum.loop();
+  log.info("stopped", {{"datagrams_in", loop.datagrams_in},
+                       {"datagrams_out", loop.datagrams_out},
+                       {"forwarded_to_peer", relay.to_peers},
+                       {"forwarded_to_client", relay.to_clients},
+                       {"bytes_to_peer", relay.bytes_to_peers},
+                       {"bytes_to_client", relay.bytes_to_clients},
+                       {"answers", relay.answers + relay.resumed_answers},
+                       {"bindings", relay.bindings},
+                       {"allocations", relay.allocations_made},
+                       {"allocations_deleted", relay.allocations_deleted},
+                       {"allocations_expired", relay.allocations_expired},
+                       {"deferred", relay.defers},
+                       {"gso_sends", loop.gso_sends},
+                       {"gro_trains", loop.gro_trains},
+                       {"kernel_drops", loop.kernel_drops},
+                       {"send_drops", loop.send_would_block_drops + loop.send_error_drops},
+                       {"truncated_drops", loop.truncated_drops + loop.control_truncated_drops},
+                       {"drops", sum.drops_text()},
+                       {"errors", sum.errors_text()}});
+}
+
+}  // namespace uturn

@@ -1,0 +1,30 @@
+// Statistics: the counters of all shards in one sum.
+#pragma once
+
+#include "io/loop.h"
+#include "server/log.h"
+#include "server/relay/counters.h"
+
+namespace uturn {
+
+/// Added up from counters of shards that have ended, or that were copied by their own thread.
+class Statistics {
+ public:
+  void add(const RelayCounters& relay, const LoopCounters& loop);
+  const RelayCounters& relay() const { return relay_; }
+  const LoopCounters& loop() const { return loop_; }
+
+  /// "no_permission:3 too_short:1", what was never dropped left out.
+  std::string drops_text() const;
+  /// "401:12 437:1"
+  std::string errors_text() const;
+
+ private:
+  RelayCounters relay_;
+  LoopCounters loop_;
+};
+
+/// The line a server ends with.
+void log_statistics(const Log& log, const Statistics& sum);
+
+}  // namespace uturn
