@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <vector>
 
@@ -86,7 +87,9 @@ class EpollLoop : public Loop {
   std::vector<epoll_event> events_;
   std::vector<IcmpError> errors_;
   size_t errors_read_ = 0;
+  size_t turn_ = 0;  ///< which of the ready sockets is read first
   bool was_woken_ = false;
+  std::atomic<bool> wake_under_way_ = false;  ///< spares the callers of wake() the system call
 };
 
 EpollLoop::EpollLoop(const LoopSettings& settings, int epoll, int wake_event)
@@ -187,9 +190,9 @@ void EpollLoop::flush() {
 }
 
 void EpollLoop::wake() {
+  if (wake_under_way_.exchange(true, std::memory_order_acq_rel)) return;
   const uint64_t one = 1;
-  // Full means that a wake is pending already.
-  [[maybe_unused]] const ssize_t written = ::write(wake_event_, &one, sizeof one);
+  CHECK(::write(wake_event_, &one, sizeof one) == sizeof one);
 }
 
 Result<SocketId, OpenError> EpollLoop::take_over(UdpSocket socket, const UdpSocketSpec& spec,
@@ -233,11 +236,14 @@ int EpollLoop::wait_for(Instant until) {
                       static_cast<int>(std::min<int64_t>(milliseconds, 60'000)));
 }
 
+// A train may be far longer than its socket's share, so that each time another socket is first.
 void EpollLoop::read(std::span<const epoll_event> events) {
   const Shares shares = shares_of(events);
   const bool may_read = !reader_.has_undelivered();
+  turn_ += may_read;
   uint32_t left = settings_.batch;
-  for (const epoll_event& event : events) {
+  for (size_t i = 0; i < events.size(); ++i) {
+    const epoll_event& event = events[(i + turn_) % events.size()];
     if (event.data.u64 == kWakeEvent) {
       was_woken_ = true;
       continue;
@@ -288,10 +294,13 @@ void EpollLoop::hand_over(LoopHandler& handler) {
   if (take_wakes()) handler.on_wake();
 }
 
+// A wake() from here on is another pass's; whoever called one before is heard in this.
 bool EpollLoop::take_wakes() {
   if (!std::exchange(was_woken_, false)) return false;
   uint64_t wakes = 0;
-  return ::read(wake_event_, &wakes, sizeof wakes) == sizeof wakes;
+  CHECK(::read(wake_event_, &wakes, sizeof wakes) == sizeof wakes);
+  wake_under_way_.exchange(false, std::memory_order_acq_rel);
+  return true;
 }
 
 // Sends consecutive runs of one socket in one call. Returns how many are dealt with.

@@ -147,7 +147,9 @@ class Loop {
   /// The other way round. What is queued in the kernel stays there.
   virtual LooseSocket detach(SocketId id) = 0;
   virtual void close_loose(LooseSocket socket) = 0;
-  /// Nothing of this socket is delivered afterwards, not even from the batch being handled.
+  /// Nothing of this socket is delivered afterwards, not even from the batch being handled: there,
+  /// what is not handled yet keeps its tag but its `socket` is no longer valid. What the socket has
+  /// queued is sent first.
   virtual void close(SocketId id) = 0;
   virtual TransportAddress local_address(SocketId id) const = 0;
 

@@ -23,6 +23,7 @@ struct IoChoice {
 /// be met is an error.
 Result<IoChoice, std::string> choose_io(IoWish wish);
 
+/// Null where the kernel refuses the descriptors or the memory a loop of this size needs.
 std::unique_ptr<Loop> make_loop(IoKind kind, const LoopSettings& settings);
 
 }  // namespace uturn
