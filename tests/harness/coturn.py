@@ -4,12 +4,16 @@ import socket
 import tempfile
 
 from processes import Process, check, wait_until
-from server import PASSWORD, REALM, SECRET, START_DEADLINE, USER, Endpoint
+from server import PASSWORD, REALM, SECRET, START_DEADLINE, USER, Endpoint, UturnServer
 from turn_client import binding_answer
 
 
+def server_class(binary):
+    return UturnServer if os.path.basename(binary) == "uturn" else CoturnServer
+
+
 class CoturnServer:
-    """Understands the few flags of `uturn serve` that the interop cases use."""
+    """Understands the few flags of `uturn serve` that the tests use."""
 
     def __init__(self, binary, io, workers=1, listen=("udp://127.0.0.1:0",), flags=()):
         self._directory = tempfile.TemporaryDirectory(prefix="coturn-test-")
@@ -24,10 +28,13 @@ class CoturnServer:
             arguments += ["--use-auth-secret", f"--static-auth-secret={SECRET}"]
         else:
             arguments += ["-u", f"{USER}:{PASSWORD}"]
+        for flag, value in zip(flags, flags[1:]):
+            if flag in ("--relay-ip", "--external-ip"):
+                arguments.append(f"{flag}={value}")
         self.endpoints = []
         for uri in listen:
             host = Endpoint(uri).host
-            arguments += ["-L", host, "-E", host]
+            arguments += ["-L", host]
             bracketed = f"[{host}]" if ":" in host else host
             self.endpoints.append(Endpoint(f"udp://{bracketed}:{port}"))
         self._process = Process(arguments, self.path("log"))

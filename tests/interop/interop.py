@@ -11,9 +11,9 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "harness"))
 import stun_message as stun
-from coturn import CoturnServer
+from coturn import server_class
 from processes import Process, check, run_test, wait_until
-from server import PASSWORD, SECRET, USER, UturnServer
+from server import PASSWORD, SECRET, USER
 from turn_client import TurnClient, TurnError
 
 # turnutils draws channel numbers from the range of RFC 5766, and its peers live on loopback.
@@ -25,8 +25,8 @@ options = None
 
 
 def start_server(workers=1, extra=()):
-    kind = UturnServer if os.path.basename(options.server) == "uturn" else CoturnServer
-    return kind(options.server, options.io, workers, LISTEN, FLAGS + list(extra))
+    return server_class(options.server)(options.server, options.io, workers, LISTEN,
+                                        FLAGS + list(extra))
 
 
 def free_port_pair(host):
