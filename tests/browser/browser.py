@@ -1,0 +1,113 @@
+# A video call and a file between two Chromiums that may only relay, and the server's own count.
+#
+#   browser.py --server PATH --io uring|epoll --modules DIRECTORY
+import argparse
+import json
+import os
+import shutil
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "harness"))
+from coturn import server_class
+from processes import Process, check, run_test, skip
+from server import PASSWORD, USER, UturnServer, counters
+
+CALL_SECONDS = 10
+FILES = 2
+
+
+def find_chromium():
+    return shutil.which("chromium") or skip("Debian's chromium is not installed and could not be")
+
+
+def install_modules(directory):
+    """playwright-core as the lock file names it, beside the build and not in the source tree."""
+    if not shutil.which("npm"):
+        skip("npm is missing, so playwright-core cannot be installed")
+    os.makedirs(directory, exist_ok=True)
+    stamp = os.path.join(directory, "installed-package-lock.json")
+    with open(os.path.join(HERE, "package-lock.json")) as wanted:
+        lock = wanted.read()
+    if os.path.exists(stamp) and open(stamp).read() == lock:
+        return
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(os.path.join(HERE, name), directory)
+    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    with Process(command, os.path.join(directory, "npm.log"), cwd=directory) as npm:
+        status = npm.wait(180)
+        if status != 0:
+            skip(f"npm ci ended with {status}:\n{npm.output()}")
+    with open(stamp, "w") as installed:
+        installed.write(lock)
+
+
+def call(server, chromium, modules):
+    host, port = server.endpoint().address
+    ice_servers = [{"urls": f"turn:{host}:{port}?transport=udp",
+                    "username": USER, "credential": PASSWORD}]
+    command = ["node", os.path.join(HERE, "call.mjs"), modules, chromium, json.dumps(ice_servers)]
+    with Process(command, server.path("browser.log")) as browser:
+        status = browser.wait(150)
+        check(status == 0, f"the call ended with {status}:\n{browser.output()}")
+        return json.loads(browser.output().splitlines()[-1])
+
+
+def check_media(result):
+    for side, (before, after) in enumerate(zip(result["before"], result["after"])):
+        frames = after["framesDecoded"] - before["framesDecoded"]
+        samples = after["samplesHeard"] - before["samplesHeard"]
+        # The fake camera gives 20 to 30 frames a second; a loaded machine may drop some.
+        check(frames >= 5 * CALL_SECONDS, f"side {side} decoded {frames} frames")
+        # 48,000 samples a second, as far as they came out of packets.
+        check(samples >= 36_000 * CALL_SECONDS, f"side {side} heard {samples} audio samples")
+        pair = (after["localType"], after["relayProtocol"], after["remoteType"])
+        check(pair == ("relay", "udp", "relay"), f"side {side} went over {pair}")
+        print(f"side {side}: {frames} frames, {samples} audio samples, over {pair}")
+
+
+def check_files(result):
+    check(len(result["files"]) == FILES, "not every file was sent")
+    for file in result["files"]:
+        check(file["sent"] == file["arrived"], f"a file arrived changed: {file}")
+
+
+def check_counters(result, log):
+    """What the browsers sent went to the server and out again, once to a peer and once back."""
+    counted = counters(log)
+    sent = sum(side["transportPacketsSent"] for side in result["end"])
+    received = sum(side["transportPacketsReceived"] for side in result["end"])
+    print(f"browsers sent {sent}, received {received}; server: {counted}")
+    for name in ("forwarded_to_peer", "forwarded_to_client"):
+        # The browsers' last look was before their last packet; connectivity checks come on top.
+        check(received <= counted[name] <= 1.2 * sent + 1000,
+              f"{name}={counted[name]}, but the browsers sent {sent} and received {received}")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--server")
+    parser.add_argument("--io")
+    parser.add_argument("--modules")
+    options = parser.parse_args()
+    chromium = find_chromium()
+    install_modules(options.modules)
+
+    # Both relayed addresses are this server's own, so no peer needs to be allowed.
+    flags = ["--relay-ip", "127.0.0.1"]
+    kind = server_class(options.server)
+    with kind(options.server, options.io, 2, ["udp://127.0.0.1:0"], flags) as server:
+        try:
+            result = call(server, chromium, options.modules)
+            check_media(result)
+            check_files(result)
+            log = server.stop()
+            if kind is UturnServer:
+                check_counters(result, log)
+        except BaseException:
+            print(f"server:\n{server.log()[-6000:]}")
+            raise
+
+
+if __name__ == "__main__":
+    run_test(main)

@@ -1,0 +1,76 @@
+// Two pages of Debian's Chromium call each other through the server under test.
+//
+//   node call.mjs MODULES CHROMIUM ICE_SERVERS_JSON
+//
+// Prints one JSON object: what both pages measured. Ends with status 1 when the call failed.
+import {createServer} from 'node:http';
+import {readFile} from 'node:fs/promises';
+import {createRequire} from 'node:module';
+import {dirname, join} from 'node:path';
+import {fileURLToPath} from 'node:url';
+import {setTimeout as pause} from 'node:timers/promises';
+
+const [modules, executablePath, iceServersJson] = process.argv.slice(2);
+const {chromium} = createRequire(join(modules, 'package.json'))('playwright-core');
+const iceServers = JSON.parse(iceServersJson);
+
+const callSeconds = 10;
+const fileSize = 10 * 1024 * 1024;
+
+const here = dirname(fileURLToPath(import.meta.url));
+const pages = {'/call.html': 'text/html', '/call.js': 'text/javascript'};
+const web = createServer(async (request, response) => {
+  const type = pages[request.url];
+  if (!type) return response.writeHead(404).end();
+  response.writeHead(200, {'Content-Type': type}).end(await readFile(join(here, request.url)));
+});
+await new Promise((resolve) => web.listen(0, '127.0.0.1', resolve));
+const origin = `http://127.0.0.1:${web.address().port}`;
+
+const browser = await chromium.launch({executablePath, args: [
+  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+  '--disable-background-networking', '--disable-component-update', '--disable-sync',
+  '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream',
+  '--allow-loopback-in-peer-connection', '--disable-features=WebRtcHideLocalIpsWithMdns',
+]});
+let failed = false;
+try {
+  const [caller, callee] = await Promise.all([openPage(), openPage()]);
+  await callee.evaluate((offer) => answer(offer), await caller.evaluate(() => offer()))
+    .then((description) => caller.evaluate((answer) => accept(answer), description));
+  await Promise.all([caller, callee].map((page) => page.evaluate(() => connected())));
+  const before = await measure(caller, callee);
+  await pause(callSeconds * 1000);  // the call itself
+  const after = await measure(caller, callee);
+  const files = [await move(caller, callee), await move(callee, caller)];
+  const end = await measure(caller, callee);
+  console.log(JSON.stringify({before, after, end, files}));
+} catch (error) {
+  console.error(error);
+  failed = true;
+} finally {
+  await browser.close();
+  web.close();
+}
+process.exitCode = failed ? 1 : 0;
+
+async function openPage() {
+  const context = await browser.newContext({permissions: ['camera', 'microphone']});
+  const page = await context.newPage();
+  page.on('pageerror', (error) => console.error(error));
+  page.setDefaultTimeout(60_000);
+  await page.goto(`${origin}/call.html`);
+  await page.evaluate((servers) => start(servers), iceServers);
+  return page;
+}
+
+function measure(...sides) {
+  return Promise.all(sides.map((page) => page.evaluate(() => statistics())));
+}
+
+async function move(from, to) {
+  await to.evaluate((size) => expectFile(size), fileSize);
+  const sent = await from.evaluate((size) => sendFile(size), fileSize);
+  const arrived = await to.evaluate(() => fileArrived);
+  return {size: fileSize, sent, arrived};
+}
