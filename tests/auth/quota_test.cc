@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <thread>
 #include <vector>
 
 namespace uturn {
@@ -53,6 +54,29 @@ TEST(Quota, NobodyIsNotCountedAsAUser) {
   const QuotaLease two = ledger.take("");
   EXPECT_TRUE(two.is_held());
   EXPECT_EQ(ledger.users(), 0U);
+}
+
+TEST(Quota, AnUnspecifiedClientIsNotCountedByNetwork) {
+  QuotaLedger ledger{{.allocations_per_client_ip = 1}};
+  const QuotaLease one = ledger.take("alice");
+  const QuotaLease two = ledger.take("alice");
+  EXPECT_TRUE(two.is_held());
+  EXPECT_EQ(ledger.networks(), 0U);
+}
+
+TEST(Quota, ShardsShareOneLedger) {
+  QuotaLedger ledger{{.allocations_per_user = 3}};
+  std::vector<std::thread> shards;
+  for (int shard = 0; shard < 4; ++shard) {
+    shards.emplace_back([&ledger] {
+      for (int i = 0; i < 2000; ++i) {
+        const QuotaLease lease = ledger.take("alice", ip("192.0.2.1"));
+        EXPECT_LE(ledger.held_by("alice"), 3U);
+      }
+    });
+  }
+  for (std::thread& shard : shards) shard.join();
+  EXPECT_EQ(ledger.held(), 0U);
 }
 
 TEST(Quota, ARefusedLeaseCountsNowhere) {
