@@ -129,9 +129,10 @@ class TreeBuilder final : public YAML::EventHandler {
     parent.key.reset();
   }
 
+  // yaml-cpp also takes a list or map that never ends for the beginning of a key.
   void refuse_as_key(const YAML::Mark& mark) {
     if (stack_.empty() || stack_.back().node.kind != Setting::Kind::map) return;
-    if (!stack_.back().key) refuse(mark, "a key must be a text");
+    if (!stack_.back().key) refuse(mark, "a key must be a text, or a bracket is not closed");
   }
 
   std::string path_to(const std::string& key) const {

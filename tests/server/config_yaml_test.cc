@@ -195,17 +195,17 @@ INSTANTIATE_TEST_SUITE_P(
 
 INSTANTIATE_TEST_SUITE_P(
     Documents, ConfigYamlMistake,
-    testing::Values(Mistake{"- a\n- b\n", "uturn.yaml:1: expected a map of sections, found a list"},
-                    Mistake{"server: {realm: a\nlog: {}\n",
-                            "uturn.yaml:2: not YAML: end of map flow not found"},
-                    Mistake{"server: {realm: &a x}\n",
-                            "uturn.yaml:1: anchors (&name) are not used in a configuration"},
-                    Mistake{"server: {realm: !secret x}\n",
-                            "uturn.yaml:1: tags (!name) are not used in a configuration"},
-                    Mistake{"a: [[[[[[[[1]]]]]]]]\n", "uturn.yaml:1: nested deeper than 8 levels"},
-                    Mistake{"{a: 1}: 2\n", "uturn.yaml:1: a key must be a text"},
-                    Mistake{"log: {}\n---\nlog: {}\n",
-                            "uturn.yaml: holds more than one YAML document"}));
+    testing::Values(
+        Mistake{"- a\n- b\n", "uturn.yaml:1: expected a map of sections, found a list"},
+        Mistake{"server: {realm: a\nlog: {}\n",
+                "uturn.yaml:2: not YAML: end of map flow not found"},
+        Mistake{"server: {realm: &a x}\n",
+                "uturn.yaml:1: anchors (&name) are not used in a configuration"},
+        Mistake{"server: {realm: !secret x}\n",
+                "uturn.yaml:1: tags (!name) are not used in a configuration"},
+        Mistake{"a: [[[[[[[[1]]]]]]]]\n", "uturn.yaml:1: nested deeper than 8 levels"},
+        Mistake{"{a: 1}: 2\n", "uturn.yaml:1: a key must be a text, or a bracket is not closed"},
+        Mistake{"log: {}\n---\nlog: {}\n", "uturn.yaml: holds more than one YAML document"}));
 
 TEST(ConfigYaml, AnAliasIsRefusedBeforeItCanMultiply) {
   // The anchor alone is refused first; an alias to nothing is not YAML.

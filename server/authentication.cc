@@ -1,0 +1,42 @@
+// Builds the authenticator that a configuration describes.
+#include "server/authentication.h"
+
+#include "auth/static_users.h"
+
+namespace uturn {
+namespace {
+
+std::shared_ptr<StaticUsers> make_static_users(const Config& config) {
+  auto users = std::make_shared<StaticUsers>(config.server.realm);
+  for (const auto& [name, user] : config.auth.users) {
+    if (!user.password.empty()) users->add_password(name, user.password.reveal());
+    for (const Key& key : user.keys) users->add_key(name, key);
+  }
+  return users;
+}
+
+std::shared_ptr<RestSecrets> make_rest_secrets(const Config& config) {
+  std::vector<std::string> secrets;
+  for (const Secret& secret : config.auth.secrets) secrets.push_back(secret.reveal());
+  return std::make_shared<RestSecrets>(config.server.realm, std::move(secrets),
+                                       config.auth.rest_separator);
+}
+
+}  // namespace
+
+std::unique_ptr<Authenticator> make_authenticator(const Config& config,
+                                                  std::vector<NonceKey> keys) {
+  Authenticator::Settings settings;
+  settings.realm = config.server.realm;
+  settings.required = config.auth.required;
+  settings.announce_username_anonymity = config.auth.username_anonymity;
+  settings.nonce.keys = std::move(keys);
+  settings.nonce.lifetime = config.auth.nonce_lifetime;
+  settings.nonce.bit_order = config.auth.feature_bit_order;
+  return std::make_unique<Authenticator>(
+      std::move(settings), config.auth.users.empty() ? nullptr : make_static_users(config),
+      config.auth.secrets.empty() ? nullptr : make_rest_secrets(config),
+      std::vector<std::shared_ptr<UserDirectory>>{});
+}
+
+}  // namespace uturn

@@ -1,0 +1,63 @@
+// Capacity: how many allocations there is room for.
+#include "server/capacity.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+
+namespace uturn {
+namespace {
+
+/// Standard streams, log, signals, look-ups; and per worker a ring or epoll, an event, its share of
+/// each listener.
+uint64_t own_descriptors(const CapacityNeeds& needs) {
+  constexpr uint64_t kProcess = 64;
+  constexpr uint64_t kWorker = 8;
+  return kProcess + uint64_t{needs.workers} * (kWorker + needs.listeners);
+}
+
+uint64_t all_relay_ports(const CapacityNeeds& needs) {
+  return uint64_t{needs.relay_addresses} * needs.relay_ports;
+}
+
+}  // namespace
+
+uint64_t wanted_descriptors(const CapacityNeeds& needs) {
+  return own_descriptors(needs) +
+         std::min<uint64_t>(all_relay_ports(needs), needs.allocation_limit);
+}
+
+Capacity compute_capacity(const CapacityNeeds& needs, uint64_t descriptors) {
+  const uint64_t own = own_descriptors(needs);
+  const uint64_t by_descriptors = descriptors > own ? descriptors - own : 0;
+  const uint64_t by_ports = all_relay_ports(needs);
+  const uint64_t room = std::min({by_descriptors, by_ports, uint64_t{needs.allocation_limit}});
+
+  Capacity capacity;
+  capacity.descriptors = descriptors;
+  capacity.allocations = static_cast<uint32_t>(room);
+  capacity.said = "room for " + std::to_string(room) + " allocations: ";
+  if (room == by_descriptors) {
+    capacity.said += "bounded by " + std::to_string(descriptors) + " descriptors (RLIMIT_NOFILE)";
+  } else if (room == by_ports) {
+    capacity.said += "bounded by relay.ports, " + std::to_string(needs.relay_ports) +
+                     " on each of " + std::to_string(needs.relay_addresses) + " addresses";
+  } else {
+    capacity.said += "bounded by limits.allocations";
+  }
+  return capacity;
+}
+
+uint64_t raise_descriptor_limit(uint64_t wanted) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
+  if (limit.rlim_cur >= wanted) return limit.rlim_cur;
+
+  const rlimit both{wanted, std::max<rlim_t>(wanted, limit.rlim_max)};
+  const rlimit soft{std::min<rlim_t>(wanted, limit.rlim_max), limit.rlim_max};
+  if (::setrlimit(RLIMIT_NOFILE, &both) != 0) ::setrlimit(RLIMIT_NOFILE, &soft);
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  return limit.rlim_cur;
+}
+
+}  // namespace uturn

@@ -1,0 +1,104 @@
+// `uturn check FILE`.
+#include "server/check.h"
+
+#include <algorithm>
+#include <ostream>
+
+#include "server/authentication.h"
+#include "server/config_checks.h"
+#include "server/config_print.h"
+#include "server/config_yaml.h"
+
+namespace uturn {
+namespace {
+
+/// What the real authenticator would announce: the rule lives there, once.
+SecurityFeatures announced_by(const Config& config) {
+  return make_authenticator(config, {NonceKey{}})->features();
+}
+
+std::string first_user_with_md5_only(const Config& config) {
+  for (const auto& [name, user] : config.auth.users) {
+    const bool has_sha256 =
+        !user.password.empty() ||
+        std::ranges::count(user.keys, PasswordAlgorithm::sha256, &Key::algorithm) > 0;
+    if (!has_sha256) return name;
+  }
+  return {};
+}
+
+void print_section(std::ostream& out, std::string_view title) { out << "\n" << title << ":\n"; }
+
+void print_indented(std::ostream& out, std::string_view lines) {
+  while (!lines.empty()) {
+    const size_t end = std::min(lines.find('\n'), lines.size());
+    out << "  " << lines.substr(0, end) << "\n";
+    lines.remove_prefix(std::min(end + 1, lines.size()));
+  }
+}
+
+}  // namespace
+
+std::string explain_algorithms(const Config& config) {
+  if (!config.auth.required) return "password algorithms: none, everybody is accepted";
+  if (announced_by(config).password_algorithms) {
+    return "password algorithms: SHA-256 and MD5, every source can produce both";
+  }
+  return "password algorithms: MD5 only, since auth.users." + first_user_with_md5_only(config) +
+         " has no SHA-256 key";
+}
+
+std::string explain_anonymity(const Config& config) {
+  if (!config.auth.username_anonymity) {
+    return "username anonymity: not announced, auth.username_anonymity is false";
+  }
+  if (announced_by(config).username_anonymity) return "username anonymity: announced";
+  return "username anonymity: not announced, the names of TURN REST users cannot be enumerated";
+}
+
+std::string explain_sources(const Config& config) {
+  if (!config.auth.required) return "users: everybody, nobody is asked who they are";
+  std::string text = "users:";
+  if (!config.auth.users.empty()) {
+    text += " " + std::to_string(config.auth.users.size()) + " in auth.users";
+  }
+  if (!config.auth.secrets.empty()) {
+    if (!config.auth.users.empty()) text += ", then";
+    text += " TURN REST names by " + std::to_string(config.auth.secrets.size()) + " secrets";
+  }
+  return text + ", in realm " + config.server.realm;
+}
+
+int check_config_file(const std::string& path, const ValueSources& sources, std::ostream& out) {
+  Config config;
+  config.start.config_file = path;
+  ConfigReader reader(config, sources);
+  read_config_file(path, reader);
+
+  ConfigProblems problems = reader.problems();
+  if (problems.empty()) {
+    for (ConfigProblem& problem : find_contradictions(config))
+      problems.push_back(std::move(problem));
+  }
+  out << path << ": " << (problems.empty() ? "would be served" : "would not be served") << "\n";
+  if (!problems.empty()) {
+    print_section(out, "wrong");
+    for (const ConfigProblem& problem : problems) print_indented(out, problem.to_string());
+  }
+  print_section(out, "keys used");
+  for (const std::string& key : reader.used()) print_indented(out, key);
+  if (!problems.empty()) return 2;
+
+  print_section(out, "clients");
+  print_indented(out, explain_sources(config));
+  print_indented(out, explain_algorithms(config));
+  print_indented(out, explain_anonymity(config));
+  const auto warnings = find_warnings(config);
+  if (!warnings.empty()) print_section(out, "warnings");
+  for (const std::string& warning : warnings) print_indented(out, warning);
+  print_section(out, "effective settings");
+  print_indented(out, print_config(config));
+  return 0;
+}
+
+}  // namespace uturn

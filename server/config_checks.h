@@ -1,0 +1,18 @@
+// What a Config must satisfy as a whole, and what it had better.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "server/config.h"
+#include "server/config_problem.h"
+
+namespace uturn {
+
+/// Why this configuration is not served: keys that are right by themselves and not together.
+ConfigProblems find_contradictions(const Config& config);
+
+/// What will run and should make somebody think, one sentence each.
+std::vector<std::string> find_warnings(const Config& config);
+
+}  // namespace uturn

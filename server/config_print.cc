@@ -1,0 +1,67 @@
+// Prints a Config along the table of keys.
+#include "server/config_print.h"
+
+#include <algorithm>
+
+#include "server/config_keys.h"
+#include "server/config_texts.h"
+
+namespace uturn {
+namespace {
+
+std::string print_list(const std::vector<std::string>& texts) {
+  std::string out = "[";
+  for (size_t i = 0; i < texts.size(); ++i) out += (i == 0 ? "" : ", ") + quoted(texts[i]);
+  return out + "]";
+}
+
+std::string print_users(const std::map<std::string, StaticUser>& users, const std::string& indent) {
+  if (users.empty()) return " {}\n";
+  std::string out = "\n";
+  for (const auto& [name, user] : users) {
+    const char* part = user.keys.empty() ? "password" : "key";
+    out += indent + quoted(name) + ": {" + part + ": \"" + std::string(kMasked) + "\"}\n";
+  }
+  return out;
+}
+
+size_t count_common_sections(std::string_view a, std::string_view b) {
+  size_t common = 0;
+  for (size_t i = 0; i < std::min(a.size(), b.size()) && a[i] == b[i]; ++i) {
+    if (a[i] == '.') ++common;
+  }
+  return common;
+}
+
+}  // namespace
+
+std::string print_config(const Config& config) {
+  std::string out;
+  std::string_view previous;
+  for (const ConfigKey& key : config_keys()) {
+    if (key.shape == ConfigKey::Shape::unserved) continue;
+    // Opens the sections that this path has and the one before had not.
+    const size_t common = count_common_sections(previous, key.path);
+    std::string_view rest = key.path;
+    std::string indent;
+    for (size_t level = 0; rest.find('.') != rest.npos; ++level) {
+      const size_t dot = rest.find('.');
+      if (level >= common) out += indent + std::string(rest.substr(0, dot)) + ":\n";
+      rest.remove_prefix(dot + 1);
+      indent += "  ";
+    }
+    previous = key.path;
+
+    out += indent + std::string(rest) + ":";
+    if (key.shape == ConfigKey::Shape::users) {
+      out += print_users(config.auth.users, indent + "  ");
+    } else if (key.shape == ConfigKey::Shape::list) {
+      out += " " + print_list(key.print(config)) + "\n";
+    } else {
+      out += " " + quoted(key.print(config).front()) + "\n";
+    }
+  }
+  return out;
+}
+
+}  // namespace uturn

@@ -1,0 +1,25 @@
+// iceServers: what an operator pastes into a page's RTCPeerConnection.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/config.h"
+#include "server/interfaces.h"
+
+namespace uturn {
+
+/// stun: and turn: URIs (RFC 7064, RFC 7065) of each listener as clients reach it: a wildcard by
+/// the address it stands for, a mapped address by its public one. Link-local addresses are left
+/// out, loopback only where there is nothing else.
+std::vector<std::string> ice_urls(const std::vector<ListenerUri>& listeners,
+                                  const std::vector<ExternalMapping>& external,
+                                  const std::vector<LocalAddress>& locals);
+
+/// {"iceServers":[{"urls":[...],"username":"...","credential":"..."}]}, ready to paste. Without a
+/// username the last two are left out.
+std::string ice_servers_json(const std::vector<std::string>& urls, std::string_view username,
+                             std::string_view credential);
+
+}  // namespace uturn

@@ -1,0 +1,68 @@
+// Log: one line per event, as text or JSON, with fields. Never used on the data path.
+#pragma once
+
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "protocol/result.h"
+#include "protocol/transport_address.h"
+#include "server/config.h"
+
+namespace uturn {
+
+/// A field of a line: LogField{"listener", uri.to_string()}.
+struct LogField {
+  std::string_view name;
+  std::string value;
+
+  LogField(std::string_view field_name, std::string field_value)
+      : name(field_name), value(std::move(field_value)) {}
+  LogField(std::string_view field_name, uint64_t number)
+      : name(field_name), value(std::to_string(number)) {}
+};
+using LogFields = std::initializer_list<LogField>;
+
+/// Any thread may write; lines are whole. Quiet by default: info is for starts, stops and changes,
+/// warn for what should wake someone; addresses of users only at debug.
+class Log {
+ public:
+  /// The error says why the file cannot be written.
+  static Result<Log, std::string> open(const LogConfig& settings);
+  Log(Log&&) noexcept;
+  Log& operator=(Log&&) noexcept;
+  ~Log();
+
+  void debug(std::string_view message, LogFields fields = {}) const;
+  void info(std::string_view message, LogFields fields = {}) const;
+  void warn(std::string_view message, LogFields fields = {}) const;
+  void error(std::string_view message, LogFields fields = {}) const;
+  bool is_enabled(LogLevel level) const;
+
+  /// Opens the file anew, for SIGHUP after a rotation. Where that fails the old one stays.
+  Result<Done, std::string> reopen();
+
+  /// An address as `log.privacy` lets it be seen. Every address of a client or peer goes through
+  /// here.
+  std::string show(const IpAddress& address) const;
+  std::string show(const TransportAddress& address) const;
+
+ private:
+  struct State;
+  explicit Log(std::unique_ptr<State> state);
+  void write(LogLevel level, std::string_view message, LogFields fields) const;
+  std::unique_ptr<State> state_;
+};
+
+/// 192.0.2.77 is 192.0.2.0 (its /24), 2001:db8:1:2::3 is 2001:db8:1:: (its /48); none is "-".
+std::string show_address(const IpAddress& address, LogPrivacy privacy);
+
+/// The two forms of a line without time and level; exposed for tests and for the self-check of
+/// escaping.
+std::string text_line(std::string_view message, LogFields fields);
+std::string json_line(std::string_view time, std::string_view level, std::string_view message,
+                      LogFields fields);
+
+}  // namespace uturn

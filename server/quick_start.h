@@ -1,0 +1,37 @@
+// Quick start: what a server without a configuration chooses, and how it tells people.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "auth/random.h"
+#include "server/config.h"
+#include "server/interfaces.h"
+
+namespace uturn {
+
+/// Where nobody said who may log in, makes up a user: name "uturn", a random password of 22
+/// characters (131 bits). Only for a server started without a file.
+void complete_quick_start(Config& config, Random& random);
+
+/// What was chosen and found, once every listener is up.
+struct QuickStart {
+  std::vector<ListenerUri> listeners;  ///< with their real ports
+  std::vector<IpAddress> relay_addresses;
+  std::vector<ExternalMapping> external;
+  std::vector<LocalAddress> locals;
+  PortRange ports;
+  std::string username;  ///< empty where the snippet cannot name one (REST secrets, --no-auth)
+  std::string credential;
+  std::string self_test;  ///< the verdict, one line; empty: none was made
+};
+
+/// Lines for a terminal, ending in the iceServers snippet and, where clients elsewhere could not
+/// reach what was found, a line naming --external-ip.
+std::string quick_start_text(const QuickStart& found);
+
+/// True where the world sees an address of a special-purpose range (RFC 1918 ...) for a relay
+/// address of the family that has no other.
+bool has_only_private_addresses(const QuickStart& found);
+
+}  // namespace uturn

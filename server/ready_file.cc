@@ -1,0 +1,15 @@
+// The ready file.
+#include "server/ready_file.h"
+
+#include "server/state_dir.h"
+
+namespace uturn {
+
+Result<Done, std::string> write_ready_file(const std::string& path,
+                                           const std::vector<ListenerUri>& listeners) {
+  std::string lines;
+  for (const ListenerUri& listener : listeners) lines += listener.to_string() + "\n";
+  return write_by_rename(path, lines, 0644);
+}
+
+}  // namespace uturn
