@@ -9,9 +9,9 @@ namespace uturn {
 
 /// What the command line says; the names of its options are --user, --password, --json, --timeout.
 struct ProbeOptions {
-  std::string uri;       ///< RFC 7064 or 7065: "turn:turn.example.org?transport=udp"
-  std::string username;  ///< empty: no credentials
-  std::string password;
+  std::string uri;         ///< RFC 7064 or 7065: "turn:turn.example.org?transport=udp"
+  std::string username{};  ///< empty: no credentials
+  std::string password{};
   bool json = false;                 ///< one JSON object instead of a table
   std::chrono::seconds timeout{10};  ///< for the whole visit, 1 s at least
 };

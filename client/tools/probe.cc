@@ -1,0 +1,81 @@
+// Probe: parses, resolves, visits, reports.
+#include "client/tools/probe.h"
+
+#include <ostream>
+
+#include "client/tools/client_socket.h"
+#include "client/tools/probe_report.h"
+#include "client/tools/probe_visit.h"
+#include "client/turn_uri.h"
+
+namespace uturn {
+namespace {
+
+/// Tries the addresses in turn; each gets its share of the time that is left until one answers.
+ProbeReport visit(const TurnUri& uri, const ProbeOptions& options) {
+  ProbeReport report{.uri = uri.to_string(), .server = {}, .steps = {}};
+  std::string error;
+  const auto addresses = resolve(uri.host, uri.port, error);
+  if (addresses.empty()) {
+    report.steps.push_back({.name = "resolve",
+                            .status = ProbeStep::Status::failed,
+                            .cause = "the host name cannot be resolved: " + error,
+                            .cause_id = "not_resolved"});
+    return report;
+  }
+  const ProbeSettings settings{options.username, options.password, uri.is_turn};
+  const Instant end = read_clocks().monotonic + options.timeout;
+  for (size_t i = 0; i < addresses.size(); ++i) {
+    const Instant now = read_clocks().monotonic;
+    const Instant share = now + (end - now) / static_cast<int64_t>(addresses.size() - i);
+    ProbeVisit attempt{settings, addresses[i], share};
+    report.server = addresses[i].to_string();
+    const bool answered = attempt.bind();
+    if (answered && settings.relays) attempt.relay(end);
+    report.steps = attempt.take_steps();
+    if (answered) break;
+  }
+  return report;
+}
+
+std::string_view name_of(Transport transport) {
+  switch (transport) {
+    case Transport::udp:
+      return "udp";
+    case Transport::tcp:
+      return "tcp";
+    case Transport::tls:
+      return "tls";
+    case Transport::dtls:
+      return "dtls";
+  }
+  return "unknown";
+}
+
+}  // namespace
+
+int run_probe(const ProbeOptions& options, std::ostream& out, std::ostream& err) {
+  const auto uri = TurnUri::parse(options.uri);
+  if (!uri) {
+    err << "uturn probe: " << options.uri << ": " << text_of(uri.error()) << '\n';
+    return kProbeUsage;
+  }
+  if (uri->transport != Transport::udp) {
+    err << "uturn probe: " << options.uri << ": " << name_of(uri->transport)
+        << " is not supported yet, only udp is\n";
+    return kProbeUsage;
+  }
+  if (options.username.empty() != options.password.empty()) {
+    err << "uturn probe: a user and a password belong together\n";
+    return kProbeUsage;
+  }
+  if (options.timeout < std::chrono::seconds{1}) {
+    err << "uturn probe: the timeout must be 1 second at least\n";
+    return kProbeUsage;
+  }
+  const ProbeReport report = visit(*uri, options);
+  options.json ? print_json(report, out) : print_table(report, out);
+  return report.is_healthy() ? kProbeHealthy : kProbeUnhealthy;
+}
+
+}  // namespace uturn
