@@ -255,7 +255,7 @@ SocketId LoopContract::open_listener(std::string_view address, uint64_t tag) {
 
 void LoopContract::send(SocketId via, const TransportAddress& to, std::string_view payload,
                         IpFields ip) {
-  loop->send({via, to, {}, bytes_of(payload), ip});
+  loop->send({via, to, {}, bytes_of(said_.emplace_back(payload)), ip});
 }
 
 void LoopContract::pass(Loop& loop, LoopHandler& handler) {

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -99,6 +100,7 @@ class LoopContract : public testing::TestWithParam<World> {
   SocketId open(std::string_view address, uint64_t tag = 0, SocketKind kind = SocketKind::relay);
   SocketId open_listener(std::string_view address, uint64_t tag = 0);
   TransportAddress address_of(SocketId id) const { return loop->local_address(id); }
+  /// Keeps the payload for as long as the loop may need it.
   void send(SocketId via, const TransportAddress& to, std::string_view payload, IpFields ip = {});
 
   /// One pass that does not wait.
@@ -118,6 +120,9 @@ class LoopContract : public testing::TestWithParam<World> {
 
   std::unique_ptr<Loop> loop;
   Notebook notebook;
+
+ private:
+  std::deque<std::string> said_;
 };
 
 /// The worlds of this machine's kernel.
