@@ -8,10 +8,10 @@
 #include "protocol/channel_data.h"
 #include "protocol/time.h"
 #include "protocol/transport_address.h"
+#include "protocol/turn_lifetimes.h"
 
 namespace uturn {
 
-inline constexpr Duration kChannelLifetime = 600s;
 /// A binding is renewed this long after its request: it also renews the permission, which lives for
 /// 300 s only.
 inline constexpr Duration kChannelRenewal = 240s;

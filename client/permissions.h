@@ -6,10 +6,10 @@
 
 #include "protocol/time.h"
 #include "protocol/transport_address.h"
+#include "protocol/turn_lifetimes.h"
 
 namespace uturn {
 
-inline constexpr Duration kPermissionLifetime = 300s;
 /// How long before an expiry a refresh starts: time for a whole retransmission schedule (39.5 s).
 inline constexpr Duration kRefreshMargin = 60s;
 inline constexpr size_t kMaxPermissions = 512;

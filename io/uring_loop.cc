@@ -217,7 +217,7 @@ void UringLoop::wait(Instant wake_at) {
   if (!std::exchange(wake_armed_, true)) {
     io_uring_sqe& entry = ring_->next_entry();
     io_uring_prep_read(&entry, wake_fd_, &wake_count_, sizeof wake_count_, 0);
-    io_uring_sqe_set_data64(&entry, UserData{Request::wake, {0, 0}}.encode());
+    io_uring_sqe_set_data64(&entry, UserData{RingRequest::wake, {0, 0}}.encode());
   }
   const Duration left = wake_at == kNever ? Duration::max() : wake_at - clock_.monotonic();
   if (has_work() || left <= Duration::zero()) {
@@ -236,16 +236,16 @@ void UringLoop::collect() {
   ring_->for_each_completion([this](const io_uring_cqe& completion) {
     const UserData data = UserData::decode(completion.user_data);
     switch (data.request) {
-      case Request::receive_small:
-      case Request::receive_large:
+      case RingRequest::receive_small:
+      case RingRequest::receive_large:
         return receiver_.on_completion(data, completion);
-      case Request::send:
+      case RingRequest::send:
         return sender_.on_completion(data.socket.slot, completion.res);
-      case Request::wake:
+      case RingRequest::wake:
         wake_armed_ = false;
         woken_ = true;
         return;
-      case Request::cancel:  // there was nothing to cancel: the receive's own end tells
+      case RingRequest::cancel:  // there was nothing to cancel: the receive's own end tells
         return;
     }
   });

@@ -66,10 +66,11 @@ void UringReceiver::forget(SocketId id) {
 void UringReceiver::prepare_cancel(Ring& ring, SocketId id) {
   const OpenSocket* socket = sockets_.find(id);
   CHECK(socket);
-  const auto request = socket->large_buffers ? Request::receive_large : Request::receive_small;
+  const auto request =
+      socket->large_buffers ? RingRequest::receive_large : RingRequest::receive_small;
   io_uring_sqe& entry = ring.next_entry();
   io_uring_prep_cancel64(&entry, UserData{request, id}.encode(), 0);
-  io_uring_sqe_set_data64(&entry, UserData{Request::cancel, id}.encode());
+  io_uring_sqe_set_data64(&entry, UserData{RingRequest::cancel, id}.encode());
   io_uring_sqe_set_flags(&entry, IOSQE_CQE_SKIP_SUCCESS);
 }
 
@@ -90,7 +91,8 @@ void UringReceiver::arm_wanting(Ring& ring) {
     io_uring_sqe_set_flags(&entry, IOSQE_BUFFER_SELECT);
     entry.buf_group = buffers(large).group();
     io_uring_sqe_set_data64(
-        &entry, UserData{large ? Request::receive_large : Request::receive_small, id}.encode());
+        &entry,
+        UserData{large ? RingRequest::receive_large : RingRequest::receive_small, id}.encode());
     reception.armed = true;
   }
   wanting_.clear();
@@ -100,7 +102,7 @@ void UringReceiver::on_completion(const UserData& data, const io_uring_cqe& comp
   const bool has_buffer = completion.flags & IORING_CQE_F_BUFFER;
   const Arrival arrival{data.socket,
                         static_cast<uint16_t>(completion.flags >> IORING_CQE_BUFFER_SHIFT),
-                        data.request == Request::receive_large};
+                        data.request == RingRequest::receive_large};
   if (!sockets_.find(data.socket)) {
     if (has_buffer) release(arrival);
     return;

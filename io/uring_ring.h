@@ -13,7 +13,7 @@
 namespace uturn {
 
 /// What a completion answers.
-enum class Request : uint8_t { receive_small, receive_large, send, wake, cancel };
+enum class RingRequest : uint8_t { receive_small, receive_large, send, wake, cancel };
 
 /// A request's user data: kind, and the socket by slot and generation, so that a late completion of
 /// a closed socket is known as such. A send says its run in place of the slot.
@@ -23,7 +23,7 @@ enum class Request : uint8_t { receive_small, receive_large, send, wake, cancel 
 ///   │ request │ slot or run    │ generation            │
 ///   └─────────┴────────────────┴───────────────────────┘
 struct UserData {
-  Request request{};
+  RingRequest request{};
   SocketId socket;
 
   uint64_t encode() const {
@@ -31,7 +31,7 @@ struct UserData {
            socket.generation;
   }
   static UserData decode(uint64_t word) {
-    return {static_cast<Request>(word >> 56),
+    return {static_cast<RingRequest>(word >> 56),
             {static_cast<uint32_t>(word >> 32) & 0xffffff, static_cast<uint32_t>(word)}};
   }
 };

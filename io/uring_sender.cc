@@ -18,7 +18,7 @@ void UringSender::submit(Ring& ring) {
   for (uint32_t i = 0; i < runs.size(); ++i) {
     io_uring_sqe& entry = ring.next_entry();
     io_uring_prep_sendmsg(&entry, runs[i].fd, &messages[i].msg_hdr, MSG_DONTWAIT | MSG_NOSIGNAL);
-    io_uring_sqe_set_data64(&entry, UserData{Request::send, {i, 0}}.encode());
+    io_uring_sqe_set_data64(&entry, UserData{RingRequest::send, {i, 0}}.encode());
   }
   under_way_ = static_cast<uint32_t>(runs.size());
   ring.submit();

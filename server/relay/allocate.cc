@@ -30,6 +30,9 @@ Outcome Relay::allocate(const Request& request) {
     return reject(request, ErrorCode::allocation_mismatch);
   }
 
+  if (is_tunneled(request.arrival.five_tuple.client.ip))
+    return reject(request, ErrorCode::forbidden);
+
   const auto transport = request.message.find(AttributeType::requested_transport);
   const auto protocol = transport ? decode_requested_transport(transport->value) : std::nullopt;
   if (!protocol) return reject(request, ErrorCode::bad_request);
@@ -106,8 +109,7 @@ Outcome Relay::allocate_wished(const Request& request, const AllocateWish& wish)
       reservations_.size() >= settings_.limits.reservations) {
     return reject(request, ErrorCode::insufficient_capacity);
   }
-  QuotaLease quota =
-      world_.quota.take(request.proof.identity.quota_id, request.arrival.five_tuple.client.ip);
+  QuotaLease quota = take_quota(request);
   if (!quota.is_held()) return reject(request, ErrorCode::allocation_quota_reached);
 
   auto first = open_side(wish.family, wish.port, request.now);
@@ -173,32 +175,38 @@ Outcome Relay::redeem(const Request& request, const AllocateWish& wish) {
     if (shard >= settings_.shards) return reject(request, ErrorCode::insufficient_capacity);
     return await_reservation(request, *wish.token);
   }
+  // The quota first: what it refuses must not use up the token.
+  QuotaLease quota = take_quota(request);
+  if (!quota.is_held()) return reject(request, ErrorCode::allocation_quota_reached);
   auto reservation =
       surrender_reservation(*wish.token, request.proof.identity.username, request.now);
   if (!reservation) return reject(request, ErrorCode::insufficient_capacity);
-  return allocate_reserved(request, wish, std::move(*reservation));
+  return allocate_reserved(request, wish, std::move(quota), std::move(*reservation));
 }
 
 // The other shard's answer to redeem().
 Outcome Relay::allocate_with(const Request& request, Reservation reservation) {
   const auto wish = read_wish(request);
   CHECK(wish.has_value());  // it was read before the other shard was asked
-  return allocate_reserved(request, *wish, std::move(reservation));
+  QuotaLease quota = take_quota(request);
+  if (!quota.is_held()) {
+    end_reservation(std::move(reservation));
+    return reject(request, ErrorCode::allocation_quota_reached);
+  }
+  return allocate_reserved(request, *wish, std::move(quota), std::move(reservation));
 }
 
-Outcome Relay::allocate_reserved(const Request& request, const AllocateWish& wish,
+QuotaLease Relay::take_quota(const Request& request) {
+  return world_.quota.take(request.proof.identity.quota_id, request.arrival.five_tuple.client.ip);
+}
+
+Outcome Relay::allocate_reserved(const Request& request, const AllocateWish& wish, QuotaLease quota,
                                  Reservation reservation) {
   const RelayedAddress& address = reservation.port.address();
   const bool translates = request.arrival.five_tuple.client.ip.is_v4() && !address.ip.is_v4();
   if (translates && request.message.has(AttributeType::dont_fragment)) {
     end_reservation(std::move(reservation));
     return reject_unknown_attributes(request);
-  }
-  QuotaLease quota =
-      world_.quota.take(request.proof.identity.quota_id, request.arrival.five_tuple.client.ip);
-  if (!quota.is_held()) {
-    end_reservation(std::move(reservation));
-    return reject(request, ErrorCode::allocation_quota_reached);
   }
   const auto socket = world_.sockets.adopt(reservation.socket, address,
                                            {allocations_.next_id(), address.ip.family()});

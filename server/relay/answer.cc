@@ -56,7 +56,8 @@ Outcome Relay::reject_unproved(const Arrival& arrival, const MessageView& messag
     world_.observer.on_auth_failure(rejected.why, client);
   ++counters_.errors[static_cast<size_t>(rejected.code)];
   if (rejected.challenge) ++counters_.challenges;
-  if (!rejected.proved) budget_.spend(AnswerKind::challenge, client.ip, now);
+  // A 438 counts too: a signature can be a captured one, only a fresh nonce proves the address.
+  if (!living(arrival.five_tuple, now)) budget_.spend(AnswerKind::challenge, client.ip, now);
 
   MessageBuilder builder = begin_answer(MessageClass::error, message);
   builder.add_error(rejected.code);

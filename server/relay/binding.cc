@@ -6,7 +6,7 @@ namespace uturn {
 
 Outcome Relay::binding(const Arrival& arrival, const MessageView& message, Now now) {
   const ClientAddress& client = arrival.five_tuple.client;
-  if (!allocations_.find(arrival.five_tuple)) {
+  if (!living(arrival.five_tuple, now)) {
     if (!budget_.has(AnswerKind::binding, client.ip, now)) return Drop{DropReason::answer_rate};
     budget_.spend(AnswerKind::binding, client.ip, now);
   }

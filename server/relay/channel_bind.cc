@@ -23,8 +23,8 @@ Outcome Relay::channel_bind(const Request& request) {
   // then.
   if (world_.policy.is_own_service(peer->address)) return reject(request, ErrorCode::forbidden);
 
-  const Channel* of_number = allocation.channels.find(*number, request.now);
-  const Channel* of_peer = allocation.channels.find(peer->address, request.now);
+  const ChannelBinding* of_number = allocation.channels.find(*number, request.now);
+  const ChannelBinding* of_peer = allocation.channels.find(peer->address, request.now);
   if (of_number != of_peer) return reject(request, ErrorCode::bad_request);
 
   const IpAddress& ip = peer->address.ip;

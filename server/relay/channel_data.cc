@@ -10,9 +10,9 @@ Outcome Relay::channel_data(const Arrival& arrival, const Packet& packet, Now no
   if (!message) return Drop{DropReason::malformed_channel_data};
   if (!message->channel.is_in(settings_.channels)) return Drop{DropReason::reserved_channel};
 
-  Allocation* const allocation = allocations_.find(arrival.five_tuple);
+  Allocation* const allocation = living(arrival.five_tuple, now);
   if (!allocation) return Drop{DropReason::no_allocation};
-  const Channel* channel = allocation->channels.find(message->channel, now);
+  const ChannelBinding* channel = allocation->channels.find(message->channel, now);
   if (!channel) return Drop{DropReason::no_channel};
   if (!may_pass(channel->check, channel->peer)) return Drop{DropReason::peer_forbidden};
   if (arrival.ttl == 1) return Drop{DropReason::ttl_expired};

@@ -11,7 +11,7 @@
 
 namespace uturn {
 
-struct Channel {
+struct ChannelBinding {
   ChannelNumber number;
   PeerAddress peer;
   PeerCheck check = PeerCheck::none;
@@ -23,8 +23,8 @@ struct Channel {
 /// exist.
 class ChannelTable {
  public:
-  const Channel* find(ChannelNumber number, Now now) const;
-  const Channel* find(const PeerAddress& peer, Now now) const;
+  const ChannelBinding* find(ChannelNumber number, Now now) const;
+  const ChannelBinding* find(const PeerAddress& peer, Now now) const;
   bool has_room(uint32_t limit, Now now);
 
   /// Binds or refreshes. The caller has checked that neither is bound otherwise.
@@ -37,7 +37,7 @@ class ChannelTable {
 
  private:
   void index();
-  std::vector<Channel> channels_;
+  std::vector<ChannelBinding> channels_;
   std::vector<uint16_t> by_peer_;  ///< positions in channels_, sorted by peer
 };
 

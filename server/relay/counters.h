@@ -27,7 +27,9 @@ struct RelayCounters {
   uint64_t pending_expired = 0;
   uint64_t pending_joined = 0;
 
-  uint64_t icmp_told = 0;  ///< ICMP errors that became Data indications; no datagrams_in
+  // ICMP errors are no datagrams: apart from the fates above
+  uint64_t icmp_told = 0;  ///< became Data indications
+  std::array<uint64_t, kDropReasons> icmp_drops{};
 
   uint64_t bindings = 0;
   uint64_t challenges = 0;

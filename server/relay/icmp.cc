@@ -25,10 +25,10 @@ Outcome Relay::icmp_error(RelayTag tag, const PeerAddress& destination, const Ic
                           Now now) {
   if (!is_relayed(tag.family, icmp.type)) return Drop{DropReason::icmp_not_relayed};
   Allocation* const allocation = allocations_.find(tag.allocation);
-  if (!allocation || !allocation->side(tag.family)) return Drop{DropReason::no_allocation};
-  if (!allocation->side(tag.family)->permissions.find(destination.ip, now)) {
-    return Drop{DropReason::no_permission};
-  }
+  if (!allocation) return Drop{DropReason::no_allocation};
+  const auto& side = allocation->side(tag.family);
+  if (!side || is_past(side->expires_at, now)) return Drop{DropReason::no_allocation};
+  if (!side->permissions.find(destination.ip, now)) return Drop{DropReason::no_permission};
 
   const int64_t second =
       std::chrono::floor<std::chrono::seconds>(now.monotonic.time_since_epoch()).count();

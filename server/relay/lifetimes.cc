@@ -38,6 +38,14 @@ void Relay::close_all() {
   }
 }
 
+// What has expired is without effect from its instant on, even where the sweep is late.
+Allocation* Relay::living(const FiveTuple& five_tuple, Now now) {
+  Allocation* const allocation = allocations_.find(five_tuple);
+  if (!allocation || !is_past(allocation->expires_at(), now)) return allocation;
+  sweep(*allocation, now);
+  return allocations_.find(five_tuple);
+}
+
 void Relay::schedule(Allocation& allocation) {
   const Instant when = allocation.first_expiry();
   if (allocation.deadline == DeadlineQueue::kNone) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "protocol/time.h"
+#include "protocol/turn_lifetimes.h"
 
 namespace uturn {
 
@@ -24,9 +25,6 @@ struct Limits {
 };
 
 // Fixed by an RFC or by the shape of the code.
-inline constexpr std::chrono::seconds kDefaultLifetime{600};     // RFC 8656, Section 3.2
-inline constexpr std::chrono::seconds kPermissionLifetime{300};  // RFC 8656, Section 9
-inline constexpr std::chrono::seconds kChannelLifetime{600};     // RFC 8656, Section 12
 inline constexpr std::chrono::seconds kReservationLifetime{30};  // RFC 8656, Section 7.2
 inline constexpr std::chrono::seconds kPortRest{
     60};  // a port somebody else holds is left alone so long

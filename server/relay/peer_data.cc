@@ -25,7 +25,7 @@ Outcome Relay::peer_data(RelayTag tag, const PeerAddress& peer, const IpFields& 
                   onward(ip.dscp, ip.ecn, ip.ttl, false)};
   forward.ip.source = allocation->five_tuple.server.ip;
 
-  if (const Channel* channel = allocation->channels.find(peer, now)) {
+  if (const ChannelBinding* channel = allocation->channels.find(peer, now)) {
     const MutableBytes header = packet.header(kChannelHeaderSize);
     write_channel_header(header.first<kChannelHeaderSize>(), channel->number,
                          static_cast<uint16_t>(packet.size()));

@@ -7,10 +7,14 @@ namespace uturn {
 // asks the held ports. A service of ours never is (CVE-2020-26262 and its kin end here).
 Result<Relay::Peer, ErrorCode> Relay::admit(const PeerAddress& shown,
                                             const Allocation& allocation) {
-  if (!allocation.side(shown.ip.family())) return Failure{ErrorCode::peer_address_family_mismatch};
-  const PeerAddress peer = peer_address(settings_.external.inward(shown, world_.ports.held()));
+  const PeerAddress peer = peer_address(settings_.external.inward(shown, held_));
+  if (!allocation.side(peer.ip.family())) return Failure{ErrorCode::peer_address_family_mismatch};
+  if (is_tunneled(peer.ip)) {
+    ++counters_.peers_denied;
+    return Failure{ErrorCode::forbidden};
+  }
 
-  if (world_.ports.held().is_relay_address(peer.ip)) return Peer{peer, PeerCheck::each_port};
+  if (held_.is_relay_address(peer.ip)) return Peer{peer, PeerCheck::each_port};
   const PeerDecision decision = world_.policy.decide(peer.ip);
   if (!decision.is_permitted()) {
     ++counters_.peers_denied;
@@ -21,9 +25,17 @@ Result<Relay::Peer, ErrorCode> Relay::admit(const PeerAddress& shown,
   return Peer{peer, has_services ? PeerCheck::each_port : PeerCheck::none};
 }
 
+// Teredo and 6to4: a tunnel's end would multiply what is sent there (RFC 8656, Section 21.4). No
+// configuration can allow them.
+bool Relay::is_tunneled(const IpAddress& ip) {
+  if (ip.is_v4()) return false;
+  const uint32_t prefix = load_be32(ip.bytes().data());
+  return prefix == 0x2001'0000 || prefix >> 16 == 0x2002;
+}
+
 bool Relay::may_pass(PeerCheck check, const PeerAddress& peer) const {
   if (check == PeerCheck::none) return true;
-  return world_.ports.held().is_held(peer) || world_.policy.decide(peer).is_permitted();
+  return held_.is_held(peer) || world_.policy.decide(peer).is_permitted();
 }
 
 }  // namespace uturn

@@ -5,7 +5,10 @@ namespace uturn {
 
 Outcome Relay::defer(const Arrival& arrival, const MessageView& message, Asked asked,
                      std::optional<Accepted> proof, Now now) {
-  if (message.bytes().size() > kPendingMessageSize) return Drop{DropReason::pending_too_long};
+  if (message.bytes().size() > kPendingMessageSize) {
+    pending_.skip_next_id();  // a directory may have been asked: its answer is nobody else's
+    return Drop{DropReason::pending_too_long};
+  }
   PendingRequest* const waiting = pending_.add(arrival, message);
   if (!waiting) return Drop{DropReason::pending_full};
   waiting->asked = asked;
@@ -37,7 +40,7 @@ std::optional<Resumed> Relay::on_user_answer(DirectoryTicket ticket, const UserA
   const auto message = MessageView::parse(request.bytes());
   CHECK(message.has_value());
 
-  const Allocation* existing = allocations_.find(request.arrival.five_tuple);
+  const Allocation* existing = living(request.arrival.five_tuple, now);
   AuthVerdict verdict =
       world_.authenticator.complete(*message, request.arrival.five_tuple.client, answer, now,
                                     existing ? &existing->identity : nullptr, request.asked);
@@ -61,7 +64,7 @@ std::optional<Resumed> Relay::on_reservation(PendingId id, std::optional<Reserva
   const auto message = MessageView::parse(stored.bytes());
   CHECK(message.has_value());
   const Request request{stored.arrival, *message, *stored.proof,
-                        allocations_.find(stored.arrival.five_tuple), now};
+                        living(stored.arrival.five_tuple, now), now};
 
   // Meanwhile the five-tuple may have got its allocation by another request.
   if (!reservation || request.allocation) {

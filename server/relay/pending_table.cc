@@ -23,13 +23,23 @@ PendingId PendingTable::next_id() const {
   return {unused_.back(), slots_[unused_.back()].generation};
 }
 
+// A full table has promised an id that no request will ever have.
+void PendingTable::skip_next_id() {
+  if (by_key_.size() >= limit_) return;
+  provide_slot();
+  ++slots_[unused_.back()].generation;
+}
+
+void PendingTable::provide_slot() {
+  if (!unused_.empty()) return;
+  unused_.push_back(static_cast<uint32_t>(slots_.size()));
+  slots_.push_back({std::make_unique<PendingRequest>()});
+}
+
 PendingRequest* PendingTable::add(const Arrival& arrival, const MessageView& message) {
   CHECK(message.bytes().size() <= kPendingMessageSize);
   if (by_key_.size() >= limit_) return nullptr;
-  if (unused_.empty()) {
-    unused_.push_back(static_cast<uint32_t>(slots_.size()));
-    slots_.push_back({std::make_unique<PendingRequest>()});
-  }
+  provide_slot();
   const uint32_t at = unused_.back();
   unused_.pop_back();
   Slot& slot = slots_[at];

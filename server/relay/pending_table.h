@@ -41,6 +41,8 @@ class PendingTable {
   PendingRequest* find(const FiveTuple& five_tuple, const TransactionId& transaction);
   /// The id the next add() will use, should there be one.
   PendingId next_id() const;
+  /// That id was given out, but nothing will wait under it: whoever comes next gets another one.
+  void skip_next_id();
   /// Null when full. `message` has at most kPendingMessageSize bytes.
   PendingRequest* add(const Arrival& arrival, const MessageView& message);
   void remove(PendingRequest& request);
@@ -61,6 +63,8 @@ class PendingTable {
     uint32_t generation = 0;
     bool is_used = false;
   };
+  void provide_slot();
+
   uint32_t limit_;
   std::vector<Slot> slots_;
   std::vector<uint32_t> unused_;

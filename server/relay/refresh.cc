@@ -20,9 +20,11 @@ Outcome Relay::refresh(const Request& request) {
   const auto lifetime = deletes ? std::chrono::seconds{0} : granted_lifetime(request.message);
 
   if (deletes) {
-    ++counters_.allocations_deleted;
     if (only) end_side(allocation, *only);
-    if (!only || !allocation.has_sides()) end(allocation);
+    if (!only || !allocation.has_sides()) {
+      ++counters_.allocations_deleted;
+      end(allocation);
+    }
   } else {
     for (const AddressFamily family : {AddressFamily::ipv4, AddressFamily::ipv6}) {
       auto& side = allocation.side(family);

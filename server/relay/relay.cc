@@ -47,6 +47,7 @@ std::optional<MessageClass> class_served(Method method) {
 Relay::Relay(RelaySettings settings, RelayWorld world, Now now)
     : settings_(std::move(settings)),
       world_(world),
+      held_(world.ports.held()),
       allocations_(world.random.next_u64()),
       reservations_(settings_.shard),
       pending_(settings_.limits.pending_requests, world.random.next_u64()),
@@ -72,7 +73,7 @@ Outcome Relay::on_icmp_error(RelayTag tag, const PeerAddress& destination, const
                              Now now) {
   Outcome outcome = icmp_error(tag, destination, icmp, now);
   if (const auto* drop = std::get_if<Drop>(&outcome)) {
-    ++counters_.drops[static_cast<size_t>(drop->why)];
+    ++counters_.icmp_drops[static_cast<size_t>(drop->why)];
   } else {
     ++counters_.icmp_told;
   }
@@ -114,7 +115,7 @@ Outcome Relay::on_message(const Arrival& arrival, const Packet& packet, Now now)
 }
 
 Outcome Relay::on_request(const Arrival& arrival, const MessageView& message, Now now) {
-  const Allocation* existing = allocations_.find(arrival.five_tuple);
+  const Allocation* existing = living(arrival.five_tuple, now);
   const IpAddress& source = arrival.five_tuple.client.ip;
   if (!existing && !budget_.has(AnswerKind::challenge, source, now)) {
     return Drop{DropReason::answer_rate};  // before any HMAC is computed for a flood
@@ -142,7 +143,7 @@ Outcome Relay::on_verdict(const Arrival& arrival, const MessageView& message, Au
   if (std::holds_alternative<Silence>(verdict)) return Drop{DropReason::directory_failed};
 
   const Accepted& proof = std::get<Accepted>(verdict);
-  return perform({arrival, message, proof, allocations_.find(arrival.five_tuple), now});
+  return perform({arrival, message, proof, living(arrival.five_tuple, now), now});
 }
 
 // The RFC authenticates before it looks for unknown attributes (RFC 8489, Section 6.3): a stranger

@@ -36,7 +36,7 @@ struct RelaySettings {
   Limits limits;
   ChannelRange channels = ChannelRange::rfc8656;
   DefaultFamily default_family = DefaultFamily::ipv4;
-  ExternalAddresses external;
+  ExternalAddresses external{};
   std::string software =
       "uturn";  ///< SOFTWARE for the authenticated (RFC 8656, Section 5); empty: none
   uint8_t shard = 0;
@@ -147,7 +147,8 @@ class Relay {
   struct AllocateWish;
   Result<AllocateWish, ErrorCode> read_wish(const Request& request) const;
   Outcome allocate_wished(const Request& request, const AllocateWish& wish);
-  Outcome allocate_reserved(const Request& request, const AllocateWish& wish,
+  QuotaLease take_quota(const Request& request);
+  Outcome allocate_reserved(const Request& request, const AllocateWish& wish, QuotaLease quota,
                             Reservation reservation);
   Outcome allocate_with(const Request& request, Reservation reservation);
   Outcome redeem(const Request& request, const AllocateWish& wish);
@@ -164,6 +165,7 @@ class Relay {
     PeerCheck check;
   };
   Result<Peer, ErrorCode> admit(const PeerAddress& shown, const Allocation& allocation);
+  static bool is_tunneled(const IpAddress& ip);
   bool may_pass(PeerCheck check, const PeerAddress& peer) const;
   /// DSCP and ECN are kept, one hop is taken off the TTL (RFC 8656, Sections 13, 14 and 21.1.7).
   static IpFields onward(uint8_t dscp, uint8_t ecn, uint8_t ttl, bool dont_fragment) {
@@ -188,6 +190,7 @@ class Relay {
   void forget(PendingRequest& waiting);
 
   // lifetimes.cc
+  Allocation* living(const FiveTuple& five_tuple, Now now);
   void schedule(Allocation& allocation);
   void sweep(Allocation& allocation, Now now);
   void end_side(Allocation& allocation, AddressFamily family);
@@ -197,6 +200,7 @@ class Relay {
 
   RelaySettings settings_;
   RelayWorld world_;
+  const HeldPorts& held_;  ///< of world_.ports: asked per datagram, so by no virtual call
   AllocationTable allocations_;
   ReservationTable reservations_;
   PendingTable pending_;

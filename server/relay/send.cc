@@ -5,7 +5,7 @@
 namespace uturn {
 
 Outcome Relay::send(const Arrival& arrival, const MessageView& message, Now now) {
-  Allocation* const allocation = allocations_.find(arrival.five_tuple);
+  Allocation* const allocation = living(arrival.five_tuple, now);
   if (!allocation) return Drop{DropReason::no_allocation};
 
   // One walk over the attributes: this is the path of all media of clients that never bind
@@ -34,7 +34,7 @@ Outcome Relay::send(const Arrival& arrival, const MessageView& message, Now now)
   const auto shown = decode_xor_address(peer_attribute->value, message.transaction_id());
   if (!shown || shown->port == 0) return Drop{DropReason::malformed_indication};
 
-  const PeerAddress peer = peer_address(settings_.external.inward(*shown, world_.ports.held()));
+  const PeerAddress peer = peer_address(settings_.external.inward(*shown, held_));
   const auto& side = allocation->side(peer.ip.family());
   if (!side) return Drop{DropReason::wrong_family};
   const Permission* permission = side->permissions.find(peer.ip, now);
@@ -42,13 +42,14 @@ Outcome Relay::send(const Arrival& arrival, const MessageView& message, Now now)
   if (!may_pass(permission->check, peer)) return Drop{DropReason::peer_forbidden};
   if (arrival.ttl == 1) return Drop{DropReason::ttl_expired};
 
-  // Between families DONT-FRAGMENT is ignored (RFC 8656, Section 13.1).
-  const bool same_family = arrival.five_tuple.client.ip.family() == peer.ip.family();
+  // DONT-FRAGMENT counts from IPv4 to IPv4 only (RFC 8656, Section 14); any translation, IPv6 to
+  // IPv6 among them, ignores it (Section 13).
+  const bool is_translation = !arrival.five_tuple.client.ip.is_v4() || !peer.ip.is_v4();
   return Forward{side->socket,
                  peer,
                  {},
                  data->value,
-                 onward(arrival.dscp, arrival.ecn, arrival.ttl, dont_fragment && same_family)};
+                 onward(arrival.dscp, arrival.ecn, arrival.ttl, dont_fragment && !is_translation)};
 }
 
 }  // namespace uturn
