@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "auth/auth_failure.h"
 #include "auth/nonce.h"
 #include "auth/rest_secrets.h"
 #include "auth/user_directory.h"
@@ -30,23 +31,6 @@ struct Accepted {
   Identity identity;
   Integrity integrity = Integrity::sha1;  ///< what answers are signed with (Section 9.2.4)
 };
-
-/// Why authentication failed, for counters and debug logs; the client is not told more than the
-/// error code.
-enum class AuthFailure : uint8_t {
-  no_integrity,        ///< the first request: nothing wrong with it
-  missing_attribute,   ///< USERNAME or USERHASH, REALM or NONCE
-  malformed,           ///< a text too long, a USERHASH of another length, an undecodable algorithm
-  algorithm_mismatch,  ///< PASSWORD-ALGORITHM and PASSWORD-ALGORITHMS break Section 9.2.4
-  wrong_realm,
-  unknown_user,
-  no_key,  ///< the user has no key of the algorithm asked for
-  wrong_password,
-  expired,
-  stale_nonce,
-  alien_nonce,  ///< of another server, key or client
-};
-std::string_view name_of(AuthFailure failure);  ///< "wrong password"
 
 /// An error to answer. `challenge`: with REALM, NONCE and PASSWORD-ALGORITHMS. `proved`: who it is
 /// where that was proved (438 after good integrity), so that the answer can be signed.
