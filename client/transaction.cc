@@ -18,8 +18,11 @@ Transaction::Transaction(const TransactionId& id, Method method, std::vector<uin
 std::optional<Bytes> Transaction::poll(Now now) {
   if (sent_ == request_count_ || !is_past(deadline_, now)) return std::nullopt;
   ++sent_;
-  // Counted from the deadline and not from now, so that a late pass does not stretch the schedule.
-  deadline_ += sent_ == request_count_ ? final_wait_ : interval_;
+  const Duration wait = sent_ == request_count_ ? final_wait_ : interval_;
+  // Counted from the deadline and not from now, so that a late pass does not stretch the schedule;
+  // unless it is so late that the next request would follow at once.
+  deadline_ += wait;
+  if (is_past(deadline_, now)) deadline_ = now.monotonic + wait;
   interval_ *= 2;
   return Bytes{request_};
 }

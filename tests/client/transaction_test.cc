@@ -55,6 +55,14 @@ TEST(Transaction, ALateOwnerDoesNotStretchTheSchedule) {
   EXPECT_EQ(transaction.next_deadline(), Instant{1500ms});
 }
 
+TEST(Transaction, AnOwnerThatSleptSendsOneRequestAndNoBurst) {
+  Transaction transaction = start({});
+  EXPECT_TRUE(transaction.poll(at(0ms)));
+  EXPECT_TRUE(transaction.poll(at(10s)));
+  EXPECT_FALSE(transaction.poll(at(10s)));
+  EXPECT_EQ(transaction.next_deadline(), Instant{11s});
+}
+
 TEST(Transaction, EveryRetransmissionIsTheSameRequest) {
   Transaction transaction = start({});
   const std::vector<uint8_t> request{0xAA};
