@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "io/udp_socket.h"
+#include "tests/io/allocation_counter.h"
 #include "tests/io/loop_harness.h"
 
 namespace uturn {
@@ -379,6 +380,51 @@ TEST_P(LoopLife, TheCalendarIsCarriedOnByTheMonotonicClock) {
   const auto system = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
   EXPECT_LE(std::chrono::abs(first.calendar - system), 2s);
   EXPECT_LE(first.monotonic, loop->now().monotonic);
+}
+
+TEST_P(LoopLife, APassAllocatesNothing) {
+  const SocketId listener = open_listener("0.0.0.0:0");
+  const SocketId relay = open("127.0.0.1:0");
+  const TransportAddress server{ip("127.0.0.1"), address_of(listener).port};
+  const TransportAddress nobody = stranger()->address();
+  const auto client = stranger();
+
+  struct Relaying : LoopHandler {
+    void on_datagrams(std::span<ReceivedDatagram> batch) override {
+      for (ReceivedDatagram& d : batch) {
+        ++count;
+        IpFields fields;
+        fields.source = d.to;
+        loop->send({d.socket, d.from, d.packet.header(4), d.packet.bytes(), fields});
+        const MutableBytes answer = loop->lend(100);
+        loop->send({relay, nobody, {}, answer, {}});
+      }
+    }
+    void on_icmp_error(const IcmpError&) override { ++count; }
+    void on_wake() override {}
+    Loop* loop = nullptr;
+    SocketId relay;
+    TransportAddress nobody;
+    size_t count = 0;
+  } relaying;
+  relaying.loop = loop.get();
+  relaying.relay = relay;
+  relaying.nobody = nobody;
+
+  const std::string train = pattern(20 * 300, 0);
+  const auto talk = [&] {
+    client->send_train(server, train, 300);
+    client->send(server, "");
+    client->send(address_of(relay), "a datagram");
+    loop->wake();
+    for (int i = 0; i < 10; ++i) pass(*loop, relaying);
+  };
+  talk();  // whatever is made once is made now
+  relaying.count = 0;
+  const AllocationCounter allocations;
+  talk();
+  EXPECT_EQ(allocations.count(), 0u);
+  EXPECT_GT(relaying.count, 22u) << "nothing was relayed";
 }
 
 INSTANTIATE_TEST_SUITE_P(Kernel, LoopLife, testing::ValuesIn(kernel_worlds()), name_of_world);
