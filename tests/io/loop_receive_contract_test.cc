@@ -273,6 +273,21 @@ TEST_P(LoopReceive, MoreDatagramsThanBuffersLoseNothingButTime) {
   }
 }
 
+TEST_P(LoopReceive, EveryBufferComesBackOneDatagramAtATime) {
+  LoopSettings settings = small_settings();
+  settings.small_buffers = 4;
+  settings.large_buffers = 4;
+  restart(settings);
+  const SocketId relay = open("127.0.0.1:0");
+  const SocketId listener = open_listener("127.0.0.1:0");
+  const auto peer = stranger();
+  for (size_t i = 0; i < 40; i += 2) {
+    peer->send(address_of(relay), i % 4 ? "x" : "");
+    peer->send(address_of(listener), i % 4 ? "" : "x");
+    ASSERT_TRUE(receive(i + 2)) << "buffers were lost";
+  }
+}
+
 TEST_P(LoopReceive, AThousandSocketsWithADatagramEachAreAllHeard) {
   std::vector<SocketId> sockets;
   for (uint64_t i = 0; i < 1'000; ++i) sockets.push_back(open("127.0.0.1:0", i));
