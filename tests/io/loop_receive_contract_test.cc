@@ -283,6 +283,7 @@ TEST_P(LoopReceive, EveryBufferComesBackOneDatagramAtATime) {
   const auto peer = stranger();
   for (size_t i = 0; i < 40; i += 2) {
     peer->send(address_of(relay), i % 4 ? "x" : "");
+    ASSERT_TRUE(receive(i + 1)) << "buffers were lost";
     peer->send(address_of(listener), i % 4 ? "" : "x");
     ASSERT_TRUE(receive(i + 2)) << "buffers were lost";
   }
