@@ -33,12 +33,20 @@ def known_tests():
     return names | {"browser.call"}
 
 
+def file_and_header(path):
+    """A citation may stand with the declaration; comments are joined over their line ends."""
+    stem = os.path.splitext(path)[0]
+    texts = [tree.read(file) for file in sorted({path, stem + ".h", stem + ".cc"})
+             if os.path.isfile(os.path.join(tree.ROOT, file))]
+    return re.sub(r"\n\s*///?<?", "", "\n".join(texts))
+
+
 def cites(text, rfc, section):
     """The section itself, one above it or one below it."""
     if not re.search(rf"RFC {rfc}\b", text):
         return False
-    cited = re.findall(r"Sections? ([\dA-Z.]+(?:(?:, | and )[\dA-Z][\d.]*)*)", text)
-    numbers = {number.rstrip(".") for group in cited for number in re.split(r", | and ", group)}
+    cited = re.findall(r"Sections? ([\dA-Z.]+(?:(?:, | and | to )[\dA-Z][\d.]*)*)", text)
+    numbers = {number.rstrip(".") for group in cited for number in re.split(r", | and | to ", group)}
     return any(number == section or number.startswith(section + ".") or
                section.startswith(number + ".") for number in numbers if number)
 
@@ -62,7 +70,7 @@ def row_findings(number, cells, wanted, tests):
         return
     if not os.path.isfile(os.path.join(tree.ROOT, file)):
         yield f"{where}: {file} does not exist"
-    elif not cites(tree.read(file), requirement[3:].split("-")[0], section):
+    elif not cites(file_and_header(file), requirement[3:].split("-")[0], section):
         yield f"{where}: {file} does not cite Section {section}"
     if not named:
         yield f"{where}: no test"
