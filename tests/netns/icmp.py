@@ -12,7 +12,7 @@ from processes import check
 UNREACHABLE = {4: "10.2.0.99", 6: "fd00:2::99"}
 
 # (type, code) of RFC 792 and RFC 4443
-HOST_UNREACHABLE = {4: (3, 1), 6: (1, 3)}
+UNREACHABLE_ROUTE = {4: (3, 1), 6: (1, 0)}  # what a Linux router answers
 PORT_UNREACHABLE = {4: (3, 3), 6: (1, 4)}
 PACKET_TOO_BIG = (2, 0)
 
@@ -37,7 +37,7 @@ def router_reports(lab, version):
     nowhere = (UNREACHABLE[version], DISCARD)
     client.create_permission(nowhere)
     client.send_indication(nowhere, b"is anybody there?")
-    expect_report(client, nowhere, HOST_UNREACHABLE[version])
+    expect_report(client, nowhere, UNREACHABLE_ROUTE[version])
 
 
 def closed_port_reports(lab, version):
