@@ -41,7 +41,7 @@ void print_indented(std::ostream& out, std::string_view lines) {
 
 std::string explain_algorithms(const Config& config) {
   if (!config.auth.required) return "password algorithms: none, everybody is accepted";
-  if (announced_by(config).password_algorithms) {
+  if (announced_by(config).sha256) {
     return "password algorithms: SHA-256 and MD5, every source can produce both";
   }
   return "password algorithms: MD5 only, since auth.users." + first_user_with_md5_only(config) +
@@ -64,7 +64,8 @@ std::string explain_sources(const Config& config) {
   }
   if (!config.auth.secrets.empty()) {
     if (!config.auth.users.empty()) text += ", then";
-    text += " TURN REST names by " + std::to_string(config.auth.secrets.size()) + " secrets";
+    const size_t count = config.auth.secrets.size();
+    text += " TURN REST names by " + std::to_string(count) + (count == 1 ? " secret" : " secrets");
   }
   return text + ", in realm " + config.server.realm;
 }

@@ -3,11 +3,20 @@
 
 #include <algorithm>
 
+#include "server/privileges.h"
+
 namespace uturn {
 namespace {
 
 bool has_family(const std::vector<IpAddress>& addresses, AddressFamily family) {
   return std::ranges::any_of(addresses, [&](const IpAddress& a) { return a.family() == family; });
+}
+
+/// Only root can become somebody else; for others the value means nothing.
+void check_run_as(const ServerConfig& server, ConfigProblems& problems) {
+  if (!is_root()) return;
+  const auto account = find_account_or_nobody(server.run_as);
+  if (!account) problems.push_back({"", "", account.error()});
 }
 
 /// A mapping that no relay address uses would silently announce nothing.
@@ -48,6 +57,7 @@ ConfigProblems find_contradictions(const Config& config) {
                         "nobody could log in: add users or secrets (--user NAME:PASSWORD, "
                         "--auth-secret S), or say --no-auth to relay for everybody"});
   }
+  check_run_as(config.server, problems);
   check_external(config.relay, problems);
   check_default_family(config.relay, problems);
   return problems;

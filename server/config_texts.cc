@@ -134,8 +134,7 @@ std::string quoted(std::string_view text) {
   constexpr std::string_view kPlain =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._/-+";
   const bool is_plain = !text.empty() && text.find_first_not_of(kPlain) == text.npos &&
-                        text.front() != '-' && text != "null" && text != "Null" && text != "NULL" &&
-                        !parse_truth(text);
+                        text.front() != '-' && text != "null" && text != "Null" && text != "NULL";
   if (is_plain) return std::string(text);
 
   std::string out = "\"";

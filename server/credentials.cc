@@ -11,8 +11,7 @@ namespace uturn {
 RestCredential make_rest_credential(const Secret& secret, char separator, std::string_view id,
                                     CalendarTime expires_at) {
   RestCredential credential;
-  credential.username = std::to_string(expires_at.time_since_epoch().count());
-  if (!id.empty()) credential.username += separator + std::string(id);
+  credential.username = make_rest_name(expires_at, id, separator);
   credential.password = rest_password(secret.reveal(), credential.username);
   return credential;
 }

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "server/privileges.h"
 #include "tests/server/command_line_running.h"
 #include "tests/server/temporary_directory.h"
 
@@ -246,6 +247,14 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{{"serve", "--relay-ip", "2001:db8::1"},
                 "relay.default_family: ipv4 has no address in relay.addresses; name one or change "
                 "the family"}));
+
+TEST(ServeFlags, AnUnknownAccountIsToldBeforeAnythingIsBound) {
+  if (!is_root()) GTEST_SKIP() << "only root can become somebody else";
+  const CommandRun result = run({"serve", "--run-as", "no-such-user"});
+  EXPECT_EQ(result.status, 2);
+  EXPECT_EQ(result.err, "uturn serve: server.run_as: there is no user 'no-such-user'\n");
+  EXPECT_FALSE(called.served);
+}
 
 TEST(ServeFlags, AnUnknownFlagIsNamed) {
   const CommandRun result = run({"serve", "--relay-prots", "1-2"});

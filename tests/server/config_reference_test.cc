@@ -1,0 +1,122 @@
+// etc/uturn.yaml: documents every key, and says what the built-in defaults are.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "server/config_keys.h"
+#include "server/config_print.h"
+#include "server/yaml_document.h"
+#include "tests/server/config_reading.h"
+
+namespace uturn {
+namespace {
+
+std::string reference() {
+  const auto text = read_small_file(UTURN_SOURCE_DIR "/etc/uturn.yaml", kMaxYamlBytes);
+  CHECK(text.has_value());
+  return *text;
+}
+
+void collect_paths(const std::string& prefix, const Setting& node,
+                   std::vector<std::string>& paths) {
+  for (const auto& [name, value] : node.entries) {
+    const std::string path = prefix.empty() ? name : prefix + "." + name;
+    if (find_config_key(path) != nullptr) paths.push_back(path);
+    collect_paths(path, value, paths);
+  }
+}
+
+TEST(ConfigReference, EveryKeyIsDocumentedInTheOrderOfTheTable) {
+  const auto tree = parse_yaml(reference());
+  ASSERT_TRUE(tree);
+  std::vector<std::string> documented;
+  collect_paths("", *tree, documented);
+  std::vector<std::string> known;
+  for (const ConfigKey& key : config_keys()) known.emplace_back(key.path);
+  EXPECT_EQ(documented, known);
+}
+
+TEST(ConfigReference, ItsValuesAreTheBuiltInDefaults) {
+  const ReadConfig read = read_yaml(reference());
+  EXPECT_EQ(problem_of(read), "");
+  EXPECT_EQ(print_config(read.config), print_config(Config{}));
+  for (const ConfigKey& key : config_keys()) {
+    if (key.shape == ConfigKey::Shape::unserved) continue;
+    EXPECT_EQ(std::ranges::count(read.used, key.path), 1) << key.path << " is not set by the file";
+  }
+}
+
+// Each key with a value that is not its default: whoever adds a key adds a line here.
+constexpr const char* kOtherValues = R"(
+server:
+  realm: example.org
+  workers: 3
+  io: epoll
+  state_dir: /tmp/state
+  run_as: nobody:nogroup
+  socket_buffer: {listeners: 1MiB, relay: 64KiB}
+  freebind: true
+  batch_wait: 0
+listeners: ["udp://127.0.0.1:0"]
+relay:
+  addresses: [192.0.2.1, "2001:db8::1"]
+  external: [198.51.100.1/192.0.2.1]
+  ports: 50000-50999
+  channels: rfc5766
+  default_family: keep
+peers: {allow: [10.0.0.0/8], deny: [203.0.113.7]}
+auth:
+  required: false
+  users: {alice: {password: secret}}
+  secrets: [secret]
+  rest_separator: "|"
+  nonce_lifetime: 10m
+  feature_bit_order: rfc8489
+  username_anonymity: true
+limits:
+  allocations: 11
+  allocations_per_user: 12
+  allocations_per_client_ip: 13
+  permissions_per_allocation: 14
+  channels_per_allocation: 15
+  pending_requests: 16
+  reservations: 17
+  answers_per_second: 18
+  answers_burst: 19
+  answer_sources: 20
+  max_lifetime: 20m
+log: {level: off, format: json, privacy: none, file: /tmp/uturn.log}
+)";
+
+TEST(ConfigReference, EachKeySetsItsOwnMemberAndIsPrintedBack) {
+  const ReadConfig other = read_yaml(kOtherValues);
+  ASSERT_EQ(problem_of(other), "");
+  const Config defaults;
+  for (const ConfigKey& key : config_keys()) {
+    if (key.shape != ConfigKey::Shape::text && key.shape != ConfigKey::Shape::list) continue;
+    EXPECT_NE(key.print(other.config), key.print(defaults)) << key.path;
+  }
+  const std::string printed = print_config(other.config);
+  for (const int number : {11, 12, 13, 14, 15, 16, 17, 18, 19, 20}) {
+    EXPECT_THAT(printed, ::testing::HasSubstr(": " + std::to_string(number) + "\n"));
+  }
+}
+
+TEST(ConfigReference, WhatIsPrintedCanBeReadAndIsTheSame) {
+  Config config = read_yaml(kOtherValues).config;
+  config.auth = {};  // masked secrets do not come back
+  const ReadConfig again = read_yaml(print_config(config));
+  EXPECT_EQ(problem_of(again), "");
+  EXPECT_EQ(print_config(again.config), print_config(config));
+}
+
+TEST(ConfigReference, SecretsArePrintedMasked) {
+  const std::string printed = print_config(
+      read_yaml("auth: {users: {alice: {password: swordfish}}, secrets: [swordfish]}\n").config);
+  EXPECT_THAT(printed, Not(::testing::HasSubstr("swordfish")));
+  EXPECT_THAT(printed, ::testing::HasSubstr("alice: {password: \"********\"}"));
+}
+
+}  // namespace
+}  // namespace uturn

@@ -1,0 +1,108 @@
+// The log: one whole line per event, whatever the fields hold.
+#include "server/log.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "tests/server/temporary_directory.h"
+
+namespace uturn {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
+
+Log open_log(const std::string& file, LogFormat format = LogFormat::text,
+             LogLevel level = LogLevel::info, LogPrivacy privacy = LogPrivacy::full) {
+  auto log = Log::open({level, format, privacy, file});
+  CHECK(log.has_value());
+  return *std::move(log);
+}
+
+TEST(Log, ATextLineHasTimeLevelMessageAndFields) {
+  const TemporaryDirectory directory;
+  open_log(directory.path("log"))
+      .info("listening", {{"uri", "udp://0.0.0.0:3478"}, {"workers", uint64_t{4}}});
+  EXPECT_THAT(directory.read("log"),
+              MatchesRegex("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z "
+                           "info  listening uri=udp://0.0.0.0:3478 workers=4\n"));
+}
+
+TEST(Log, AJsonLineIsOneObject) {
+  const TemporaryDirectory directory;
+  open_log(directory.path("log"), LogFormat::json).warn("peer denied", {{"range", "10.0.0.0/8"}});
+  const auto line = nlohmann::json::parse(directory.read("log"));
+  EXPECT_EQ(line["level"], "warn");
+  EXPECT_EQ(line["message"], "peer denied");
+  EXPECT_EQ(line["range"], "10.0.0.0/8");
+  EXPECT_TRUE(line.contains("time"));
+}
+
+TEST(Log, HostileValuesCannotForgeALine) {
+  const std::string hostile = "x\ninfo  root logged in \"\x1b[2J\xff";
+  EXPECT_EQ(text_line("user", {{"name", hostile}}),
+            "user name=\"x\\ninfo  root logged in \\\"\\u001b[2J\xEF\xBF\xBD\"");
+  EXPECT_EQ(text_line("a\nb", {}), "a?b");
+  const auto parsed = nlohmann::json::parse(json_line("t", "info", "m\n", {{"name", hostile}}));
+  EXPECT_EQ(parsed["message"], "m\n");
+  EXPECT_THAT(parsed["name"].get<std::string>(), HasSubstr("root logged in"));
+  EXPECT_EQ(json_line("t", "info", "m\n", {{"name", hostile}}).find('\n'), std::string::npos);
+}
+
+TEST(Log, BelowItsLevelItIsQuiet) {
+  const TemporaryDirectory directory;
+  const Log log = open_log(directory.path("log"), LogFormat::text, LogLevel::warn);
+  log.debug("d");
+  log.info("i");
+  log.warn("w");
+  log.error("e");
+  EXPECT_FALSE(log.is_enabled(LogLevel::info));
+  EXPECT_TRUE(log.is_enabled(LogLevel::error));
+  EXPECT_THAT(directory.read("log"), MatchesRegex(".* warn  w\n.* error e\n"));
+}
+
+TEST(Log, AfterARotationItWritesToTheNewFile) {
+  const TemporaryDirectory directory;
+  Log log = open_log(directory.path("log"));
+  log.info("before");
+  std::filesystem::rename(directory.path("log"), directory.path("log.1"));
+  log.info("between");
+  ASSERT_TRUE(log.reopen());
+  log.info("after");
+  EXPECT_THAT(directory.read("log.1"), HasSubstr("between"));
+  EXPECT_THAT(directory.read("log"), HasSubstr("after"));
+}
+
+TEST(Log, AFileThatCannotBeWrittenIsNamed) {
+  const auto log = Log::open({.file = "/dev/null/log"});
+  ASSERT_FALSE(log);
+  EXPECT_EQ(log.error(), "log.file: /dev/null/log cannot be opened for writing");
+}
+
+TEST(LogPrivacy, TruncatedKeepsTheNetwork) {
+  const auto show = [](const char* text, LogPrivacy privacy) {
+    return show_address(*IpAddress::parse(text), privacy);
+  };
+  EXPECT_EQ(show("192.0.2.77", LogPrivacy::full), "192.0.2.77");
+  EXPECT_EQ(show("192.0.2.77", LogPrivacy::truncated), "192.0.2.0");
+  EXPECT_EQ(show("2001:db8:1:2::3", LogPrivacy::truncated), "2001:db8:1::");
+  EXPECT_EQ(show("192.0.2.77", LogPrivacy::none), "-");
+}
+
+TEST(LogPrivacy, PortsGoWithTheAddress) {
+  const auto address = *TransportAddress::parse("192.0.2.77:4000");
+  const TemporaryDirectory directory;
+  const auto log = [&](LogPrivacy privacy) {
+    return open_log(directory.path("log"), LogFormat::text, LogLevel::info, privacy);
+  };
+  EXPECT_EQ(log(LogPrivacy::full).show(address), "192.0.2.77:4000");
+  EXPECT_EQ(log(LogPrivacy::truncated).show(address), "192.0.2.0");
+  EXPECT_EQ(log(LogPrivacy::none).show(address), "-");
+}
+
+}  // namespace
+}  // namespace uturn
