@@ -1,0 +1,328 @@
+// TestRelay: datagrams in, fates carried out, and the laws that hold after every test.
+#include "tests/relay/test_relay.h"
+
+#include <numeric>
+
+namespace uturn {
+namespace {
+
+constexpr SocketId kListener{1, 1};
+
+std::vector<IpAddress> ips(const std::vector<std::string>& texts) {
+  std::vector<IpAddress> all;
+  for (const std::string& text : texts) all.push_back(ip_at(text));
+  return all;
+}
+
+std::vector<AddressRange> ranges(const std::vector<std::string>& texts) {
+  std::vector<AddressRange> all;
+  for (const std::string& text : texts) all.push_back(*AddressRange::parse(text));
+  return all;
+}
+
+PeerPolicy::Settings policy_of(const TestSettings& settings) {
+  PeerPolicy::Settings policy{.allow = ranges(settings.allow), .deny = ranges(settings.deny)};
+  for (const std::string& service : settings.own_services) {
+    policy.own_services.push_back(address(service));
+  }
+  policy.local_addresses = ips(settings.relay_addresses);
+  return policy;
+}
+
+/// A packet whose bytes end where its block ends.
+class ExactPacket {
+ public:
+  explicit ExactPacket(Bytes bytes)
+      : block_(std::make_unique<uint8_t[]>(kHeadroom + bytes.size())), size_(bytes.size()) {
+    std::ranges::copy(bytes, block_.get() + kHeadroom);
+  }
+  Packet packet() const { return {{block_.get(), kHeadroom}, {block_.get() + kHeadroom, size_}}; }
+
+ private:
+  std::unique_ptr<uint8_t[]> block_;
+  size_t size_;
+};
+
+void expect_one_fate_each(const Relay& relay) {
+  const RelayCounters& c = relay.counters();
+  const uint64_t drops = std::accumulate(c.drops.begin(), c.drops.end(), uint64_t{0});
+  EXPECT_EQ(c.datagrams_in, drops + c.answers + c.forwards + c.defers);
+  EXPECT_EQ(c.defers, c.resumed_answers + c.resumed_drops + c.pending_expired + c.pending_joined +
+                          relay.pending())
+      << "a deferred request ends once";
+  EXPECT_EQ(c.forwards, c.to_peers + c.to_clients);
+}
+
+}  // namespace
+
+TransportAddress address(std::string_view text) {
+  const auto parsed = TransportAddress::parse(text);
+  CHECK(parsed);
+  return *parsed;
+}
+PeerAddress peer_at(std::string_view text) { return peer_address(address(text)); }
+IpAddress ip_at(std::string_view text) {
+  const auto parsed = IpAddress::parse(text);
+  CHECK(parsed);
+  return *parsed;
+}
+
+std::vector<uint8_t> channel_data(uint16_t number, std::string_view data) {
+  std::vector<uint8_t> bytes(kChannelHeaderSize);
+  store_be16(&bytes[0], number);
+  store_be16(&bytes[2], static_cast<uint16_t>(data.size()));
+  bytes.insert(bytes.end(), data.begin(), data.end());
+  return bytes;
+}
+
+TestRelay::TestRelay(TestSettings settings)
+    : random(settings.seed),
+      directory(std::make_shared<SlowDirectory>()),
+      ports(ips(settings.relay_addresses), settings.ports, random),
+      quota(settings.quota) {
+  auto users = std::make_shared<StaticUsers>("example.org");
+  users->add_password("alice", "secret of alice");
+  users->add_password("bob", "secret of bob");
+  directory->add_password("carol", "secret of carol");
+  directory->add_password("dave", "secret of dave");
+  std::vector<std::shared_ptr<UserDirectory>> directories;
+  if (settings.has_slow_directory) directories.push_back(directory);
+  std::shared_ptr<RestSecrets> rest;
+  if (!settings.rest_secrets.empty()) {
+    rest = std::make_shared<RestSecrets>("example.org", settings.rest_secrets);
+  }
+  NonceKey nonce_key{.id = 1};
+  nonce_key.secret.fill(0x5A);
+  Authenticator::Settings authentication{
+      .realm = "example.org", .required = settings.authenticates, .nonce = {.keys = {nonce_key}}};
+  authenticator_ =
+      std::make_unique<Authenticator>(std::move(authentication), users, rest, directories);
+  policy_ = std::make_unique<PeerPolicy>(policy_of(settings));
+
+  for (uint8_t i = 0; i < settings.shards; ++i) {
+    RelaySettings of_shard = settings.relay;
+    of_shard.shard = i;
+    of_shard.shards = settings.shards;
+    Shard shard{std::make_unique<FakeSockets>(ports), std::make_unique<ExactAnswers>(),
+                std::make_unique<FakeShards>(i, questions_), nullptr};
+    shard.sockets->number_handles_from(i * 1'000'000);
+    shard.relay =
+        std::make_unique<Relay>(of_shard,
+                                RelayWorld{*authenticator_, *policy_, quota, ports, *shard.sockets,
+                                           *shard.answers, *shard.others, observer, random},
+                                now);
+    shards_.push_back(std::move(shard));
+  }
+}
+
+TestRelay::~TestRelay() {
+  for (Shard& shard : shards_) {
+    expect_one_fate_each(*shard.relay);
+    const RelayCounters& c = shard.relay->counters();
+    EXPECT_EQ(c.allocations_made,
+              c.allocations_deleted + c.allocations_expired + shard.relay->allocations());
+  }
+  shards_answer();
+  close_all();
+  EXPECT_EQ(ports.taken(), 0u) << "ports were lost";
+  EXPECT_EQ(quota.held(), 0u) << "a quota was not given back";
+}
+
+void TestRelay::close_all() {
+  for (Shard& shard : shards_) {
+    shard.relay->close_all();
+    EXPECT_EQ(shard.sockets->open_now(), 0u) << "sockets were left open";
+    EXPECT_EQ(shard.sockets->held_now(), 0u) << "reserved sockets were left open";
+  }
+}
+
+TestClient& TestRelay::client(std::string_view text, std::string username, uint8_t shard) {
+  const TransportAddress at = address(text);
+  for (const auto& client : clients_) {
+    if (static_cast<const TransportAddress&>(client->five_tuple().client) == at &&
+        client->username_ == username && client->shard_ == shard) {
+      return *client;
+    }
+  }
+  const auto server = address(at.ip.is_v4() ? "203.0.113.10:3478" : "[2001:db8:feed::10]:3478");
+  const FiveTuple five_tuple{client_address(at), server_address(server), Transport::udp};
+  clients_.push_back(std::make_unique<TestClient>(*this, five_tuple, std::move(username), shard));
+  return *clients_.back();
+}
+
+void TestRelay::datagram_from_peer(std::string_view peer, std::string_view data, IpFields ip) {
+  const PeerAddress from = peer_at(peer);
+  std::vector<TransportAddress> candidates;
+  for (const Shard& shard : shards_) {
+    for (const auto& [slot, socket] : shard.sockets->all()) {
+      if (socket.tag.family == from.ip.family()) candidates.push_back(socket.address);
+    }
+  }
+  CHECK(candidates.size() == 1);
+  datagram_from_peer_to(candidates.front(), peer, data, ip);
+}
+
+void TestRelay::datagram_from_peer_to(const TransportAddress& relayed, std::string_view peer,
+                                      std::string_view data, IpFields ip) {
+  const auto socket = socket_at(relayed);
+  CHECK(socket);
+  from_peer(socket->first, socket->second.tag, peer_at(peer), bytes_of(data), ip);
+}
+
+void TestRelay::icmp_error(std::string_view destination, IcmpValue icmp) {
+  const PeerAddress peer = peer_at(destination);
+  for (uint8_t i = 0; i < shards_.size(); ++i) {
+    for (const auto& [slot, socket] : shards_[i].sockets->all()) {
+      if (socket.tag.family != peer.ip.family()) continue;
+      shards_[i].answers->take_back();
+      carry_out(i, nullptr, shards_[i].relay->on_icmp_error(socket.tag, peer, icmp, now));
+      return;
+    }
+  }
+  FAIL() << "no relay socket of that family";
+}
+
+ToPeer TestRelay::sent_to_peer() {
+  if (to_peers_.empty()) {
+    ADD_FAILURE() << "nothing was sent to a peer";
+    return {};
+  }
+  ToPeer first = std::move(to_peers_.front());
+  to_peers_.pop_front();
+  return first;
+}
+
+void TestRelay::passes(Duration duration) {
+  const Instant end = now.monotonic + duration;
+  for (;;) {
+    Instant next = kNever;
+    for (Shard& shard : shards_) next = std::min(next, shard.relay->next_deadline());
+    if (next > end) break;
+    move_clock(std::max(next, now.monotonic) - now.monotonic);
+    for (Shard& shard : shards_) shard.relay->expire(now);
+  }
+  move_clock(end - now.monotonic);
+  for (Shard& shard : shards_) shard.relay->expire(now);
+}
+
+void TestRelay::passes_unswept(Duration duration) { move_clock(duration); }
+
+void TestRelay::move_clock(Duration duration) {
+  const auto before = std::chrono::floor<std::chrono::seconds>(now.monotonic);
+  now.monotonic += duration;
+  now.calendar += std::chrono::floor<std::chrono::seconds>(now.monotonic) - before;
+}
+
+void TestRelay::directory_answers() {
+  const auto answer = directory->answer_next();
+  answer_ticket(answer.ticket, answer.answer);
+}
+void TestRelay::directory_fails() {
+  const auto answer = directory->fail_next();
+  answer_ticket(answer.ticket, answer.answer);
+}
+void TestRelay::answer_ticket(DirectoryTicket ticket, const UserAnswer& answer, uint8_t shard) {
+  last_drop_.reset();
+  shards_[shard].answers->take_back();
+  carry_out(shard, shards_[shard].relay->on_user_answer(ticket, answer, now));
+}
+
+void TestRelay::shards_answer() {
+  while (!questions_.empty()) {
+    const FakeShards::Question question = questions_.front();
+    questions_.pop_front();
+    auto found = at(question.shard).surrender_reservation(question.token, question.username, now);
+    if (found) sockets(question.shard).hand_over(found->socket, sockets(question.asker));
+    shards_[question.asker].answers->take_back();
+    last_drop_.reset();
+    carry_out(question.asker,
+              at(question.asker).on_reservation(question.waiting, std::move(found), now));
+  }
+}
+
+void TestRelay::from_client(TestClient& client, const std::vector<uint8_t>& bytes) {
+  last_drop_.reset();
+  was_deferred_ = false;
+  sender_ = &client;
+  const ExactPacket packet(bytes);
+  Shard& shard = shards_[client.shard_];
+  shard.answers->take_back();
+  carry_out(client.shard_, &client.arrival_.five_tuple,
+            shard.relay->on_client_packet(client.arrival_, packet.packet(), now));
+}
+
+void TestRelay::from_peer(uint8_t shard, RelayTag tag, const PeerAddress& peer, Bytes data,
+                          IpFields ip) {
+  last_drop_.reset();
+  const ExactPacket packet(data);
+  carry_out(shard, nullptr, at(shard).on_peer_packet(tag, peer, ip, packet.packet(), now));
+}
+
+void TestRelay::carry_out(uint8_t shard, const std::optional<Resumed>& resumed) {
+  if (resumed) carry_out(shard, &resumed->arrival.five_tuple, resumed->outcome);
+}
+
+void TestRelay::carry_out(uint8_t shard, const FiveTuple* asker, const Outcome& outcome) {
+  if (const auto* drop = std::get_if<Drop>(&outcome)) {
+    last_drop_ = drop->why;
+    return;
+  }
+  if (const auto* answer = std::get_if<Answer>(&outcome)) {
+    CHECK(asker != nullptr);
+    EXPECT_EQ(answer->ip.source, asker->server.ip) << "answers leave from where they were asked";
+    deliver_to_client(asker->client, {answer->message.begin(), answer->message.end()}, answer->ip);
+    return;
+  }
+  const auto* forward = std::get_if<Forward>(&outcome);
+  was_deferred_ = forward == nullptr;
+  if (forward == nullptr) return;
+
+  std::vector<uint8_t> bytes(forward->header.begin(), forward->header.end());
+  bytes.insert(bytes.end(), forward->payload.begin(), forward->payload.end());
+  bytes.resize(bytes.size() + forward->padding);
+  if (forward->via == kListener) {
+    deliver_to_client(forward->to, std::move(bytes), forward->ip);
+    return;
+  }
+  const FakeSockets::Open* socket = sockets(shard).find(forward->via);
+  CHECK(socket != nullptr);
+  if (const auto other = socket_at(forward->to)) {  // the kernel loops it back to us
+    from_peer(other->first, other->second.tag, peer_address(socket->address), bytes, {});
+    return;
+  }
+  to_peers_.push_back({socket->address, forward->to, std::string{text_of(bytes)}, forward->ip});
+}
+
+void TestRelay::deliver_to_client(const TransportAddress& to, std::vector<uint8_t> bytes,
+                                  IpFields ip) {
+  const auto is_meant = [&](const TestClient& client) {
+    return static_cast<const TransportAddress&>(client.five_tuple().client) == to;
+  };
+  for (const auto& client : clients_) {
+    if (!is_meant(*client)) continue;
+    if (sender_ != nullptr && sender_ != client.get() && is_meant(*sender_)) continue;
+    EXPECT_EQ(ip.source, client->five_tuple().server.ip);
+    client->last_ip_ = ip;
+    client->inbox_.push_back(std::move(bytes));
+    return;
+  }
+  ADD_FAILURE() << "a datagram to a stranger: " << to.to_string();
+}
+
+std::optional<std::pair<uint8_t, FakeSockets::Open>> TestRelay::socket_at(
+    const TransportAddress& where) {
+  for (uint8_t i = 0; i < shards_.size(); ++i) {
+    if (const auto id = shards_[i].sockets->at(where)) {
+      return std::pair{i, *shards_[i].sockets->find(*id)};
+    }
+  }
+  return std::nullopt;
+}
+
+TransactionId TestRelay::next_transaction() {
+  TransactionId id{{'t', 'e', 's', 't'}};
+  store_be64(&id.bytes[4], ++transactions_);
+  return id;
+}
+
+}  // namespace uturn
