@@ -1,0 +1,190 @@
+// The three acts.
+#include "tests/simulation/world/simulation.h"
+
+#include <numeric>
+
+namespace uturn {
+namespace {
+
+ServerSpec spec_of(uint64_t seed) {
+  ServerSpec spec;
+  spec.shards = static_cast<uint8_t>(1 + seed % 4);
+  spec.limits.permissions_per_allocation = 4;
+  spec.limits.channels_per_allocation = 4;
+  spec.limits.reservations = 4;
+  spec.limits.pending_requests = 8;
+  return spec;
+}
+
+constexpr Duration kStorm = std::chrono::minutes(20);
+constexpr Duration kCalm = std::chrono::minutes(15);
+constexpr Duration kSilence = std::chrono::hours(2);
+
+}  // namespace
+
+Simulation::Simulation(uint64_t seed)
+    : seed_(seed),
+      network_(seed),
+      server_(network_, spec_of(seed)),
+      laws_(SimulatedServer::listener(), SimulatedServer::relay_ip()),
+      villain_(network_, SimulatedServer::listener(), seed ^ 0x766C6E) {
+  network_.tap = [this](const VirtualDatagram& datagram) {
+    laws_.observe(datagram, network_.now().monotonic);
+    if (datagram.to == SimulatedServer::listener()) villain_.overhear(datagram);
+  };
+  for (uint8_t i = 1; i <= 3; ++i) {
+    const std::array<uint8_t, 4> ip{198, 51, 100, i};
+    peers_.push_back(std::make_unique<EchoPeer>(
+        network_, TransportAddress{IpAddress::v4(ip), static_cast<uint16_t>(5'000 + i), 0}));
+  }
+  constexpr const char* kUsers[] = {"alice", "bob", "carol", "dave", "erin"};
+  for (uint8_t i = 0; i < 12; ++i) {
+    const std::array<uint8_t, 4> inside{10, 0, 0, static_cast<uint8_t>(10 + i)};
+    const std::array<uint8_t, 4> outside{100, 64, 0, static_cast<uint8_t>(10 + i)};
+    network_.add_nat(IpAddress::v4(inside), IpAddress::v4(outside));
+    PoliteClient::Habits habits{
+        .user = kUsers[i % std::size(kUsers)],
+        .ip = IpAddress::v4(inside),
+        .peer = peer_address(peers_[i % peers_.size()]->address()),
+        .binds_channel = i % 2 == 0,
+        .reserves = i % 3 == 0,
+        .is_forgetful = i % 6 == 1,
+    };
+    clients_.push_back(std::make_unique<PoliteClient>(network_, SimulatedServer::listener(),
+                                                      std::move(habits), seed * 100 + i));
+  }
+  every(std::chrono::milliseconds(300), [this] { server_.answer_directories(); }, answers_);
+}
+
+void Simulation::storm() {
+  storms_ = true;
+  network_.set_weather({.lost = 150,
+                        .duplicated = 50,
+                        .shortest_delay = std::chrono::milliseconds(1),
+                        .longest_delay = std::chrono::milliseconds(400)});
+  server_.set_trouble({.occupied = 200, .no_descriptors = 100});
+  for (auto& client : clients_) client->start();
+  every(std::chrono::milliseconds(700), [this] { villain_.strike(); }, storms_);
+  every(
+      std::chrono::seconds(40),
+      [this] {
+        const std::array<uint8_t, 4> inside{10, 0, 0,
+                                            static_cast<uint8_t>(10 + network_.random().below(12))};
+        network_.forget_nat(IpAddress::v4(inside));
+      },
+      storms_);
+  every(
+      std::chrono::seconds(25),
+      [this] {
+        PoliteClient& client = *clients_[network_.random().below(clients_.size())];
+        if (network_.random().chance(500)) {
+          client.vanish();
+        } else {
+          client.release();
+        }
+        network_.at(network_.now().monotonic + 10s, [&client] {
+          client.vanish();
+          client.start();
+        });
+      },
+      storms_);
+  run_for(kStorm);
+  storms_ = false;
+  check_fates();
+}
+
+// A client that the storm left without an allocation gets one now; then every ping comes back.
+void Simulation::calm() {
+  network_.set_weather({});
+  server_.set_trouble({});
+  run_for(kCalm);
+  for (auto& client : clients_) client->forget_counts();
+  run_for(std::chrono::minutes(2));
+  for (auto& client : clients_) client->stop_pinging();
+  run_for(std::chrono::seconds(5));
+  for (size_t i = 0; i < clients_.size(); ++i) {
+    const PoliteClient& client = *clients_[i];
+    const std::string who = "client " + std::to_string(i);
+    require(client.is_allocated(), who + " has no allocation in the calm");
+    require(client.pings() > 0, who + " could not send in the calm");
+    if (client.is_forgetful()) continue;
+    require(client.echoes() == client.pings(), who + " heard " + std::to_string(client.echoes()) +
+                                                   " of " + std::to_string(client.pings()) +
+                                                   " echoes in the calm");
+  }
+  check_fates();
+}
+
+void Simulation::silence() {
+  for (size_t i = 0; i < clients_.size(); ++i) {
+    if (i % 2 == 0) {
+      clients_[i]->release();
+    } else {
+      clients_[i]->vanish();
+    }
+  }
+  run_for(std::chrono::seconds(60));
+  for (auto& client : clients_) client->vanish();
+  answers_ = false;
+  run_for(kSilence);
+  check_fates();
+  require(server_.ports_taken() == 0, "ports are still taken");
+  require(server_.quota_held() == 0, "quota is still held");
+  require(server_.open_relay_sockets() == 0, "relay sockets are still open");
+  require(SimulatedLoop::loose_sockets_left() == 0, "a reservation's socket was left open");
+  for (const auto& shard : server_.shards()) {
+    require(shard->relay().allocations() == 0, "allocations outlived their lifetime");
+    require(shard->relay().reservations() == 0, "reservations outlived their lifetime");
+    require(shard->relay().pending() == 0, "deferred requests outlived their lifetime");
+    require(shard->relay().next_deadline() == kNever, "a deadline is left without anything due");
+  }
+  require(network_.is_silent(), "somebody still speaks");
+}
+
+// Network, timers and shards in turn: nobody waits in real time.
+void Simulation::run_for(Duration duration) {
+  const Instant end = network_.now().monotonic + duration;
+  for (;;) {
+    server_.run_ready();
+    const Instant wanted = std::min(end, server_.next_deadline());
+    if (network_.step(wanted)) continue;
+    if (wanted >= end) break;
+    network_.run_until(wanted);
+  }
+  network_.run_until(end);
+  server_.run_ready();
+}
+
+void Simulation::every(Duration pause, std::function<void()> what, const bool& while_true) {
+  network_.at(network_.now().monotonic + pause, [this, pause, what = std::move(what), &while_true] {
+    if (!while_true) return;
+    what();
+    every(pause, what, while_true);
+  });
+}
+
+// One fate for every datagram that the loops brought, and one end for every request that was
+// deferred.
+void Simulation::check_fates() {
+  for (const auto& shard : server_.shards()) {
+    const RelayCounters& relay = shard->relay_counters();
+    const uint64_t dropped = std::accumulate(relay.drops.begin(), relay.drops.end(), uint64_t{0});
+    const uint64_t icmp_dropped = shard->loop_counters().icmp_errors - relay.icmp_told;
+    require(relay.datagrams_in == shard->loop_counters().datagrams_in, "a datagram met no relay");
+    require(relay.datagrams_in + icmp_dropped ==
+                dropped + relay.answers + relay.forwards + relay.defers,
+            "a datagram had no fate, or two");
+    require(relay.defers - relay.pending_joined == relay.resumed_answers + relay.resumed_drops +
+                                                       relay.pending_expired +
+                                                       shard->relay().pending(),
+            "a deferred request did not end once");
+  }
+  for (const std::string& violation : laws_.violations()) require(false, violation);
+}
+
+void Simulation::require(bool holds, std::string what) {
+  constexpr size_t kEnough = 20;
+  if (!holds && violations_.size() < kEnough) violations_.push_back(std::move(what));
+}
+
+}  // namespace uturn
