@@ -1,0 +1,131 @@
+// A relay with one allocation and its channel, for fuzz targets: the client's and the peer's side.
+#pragma once
+
+#include <memory>
+
+#include "auth/static_users.h"
+#include "server/relay/port_pool.h"
+#include "server/relay/relay.h"
+
+namespace uturn {
+
+class RelayWorldForFuzzing {
+ public:
+  RelayWorldForFuzzing() {
+    std::array<uint8_t, 200> bytes{};
+    MessageBuilder allocate(bytes, Method::allocate, MessageClass::request, {});
+    from_client(allocate.add_requested_transport(17).finish());
+    MessageBuilder bind(bytes, Method::channel_bind, MessageClass::request, {});
+    bind.add_channel_number(0x4000);
+    from_client(bind.add_xor_address(AttributeType::xor_peer_address, peer_).finish());
+    CHECK(relay_.allocations() == 1);
+  }
+  ~RelayWorldForFuzzing() {
+    relay_.close_all();
+    CHECK(ports_.taken() == 0 && quota_.held() == 0);
+  }
+
+  void from_client(Bytes datagram) {
+    with_packet(datagram, [&](const Packet& packet) {
+      return relay_.on_client_packet(
+          {.five_tuple = {client_, server_, Transport::udp}, .listener = {1, 1}}, packet, now_);
+    });
+  }
+  void from_peer(Bytes datagram, uint16_t port) {
+    PeerAddress peer = peer_;
+    peer.port = port;
+    with_packet(datagram, [&](const Packet& packet) {
+      return relay_.on_peer_packet(sockets_.tag, peer, {}, packet, now_);
+    });
+  }
+
+ private:
+  struct Sockets final : RelaySockets {
+    RelayTag tag;
+    int held = 0;
+    Result<SocketId, SocketFailure> open(const RelayedAddress&, RelayTag t) override {
+      tag = t;
+      return SocketId{2, 1};
+    }
+    void close(SocketId) override {}
+    Result<HeldSocket, SocketFailure> hold(const RelayedAddress&) override {
+      return HeldSocket{++held};
+    }
+    Result<SocketId, SocketFailure> adopt(HeldSocket, const RelayedAddress& a,
+                                          RelayTag t) override {
+      return open(a, t);
+    }
+    void drop(HeldSocket) override {}
+  };
+  struct Answers final : AnswerSpace {
+    std::unique_ptr<uint8_t[]> block;
+    MutableBytes lend(size_t size) override {
+      block = std::make_unique<uint8_t[]>(size);
+      return {block.get(), size};
+    }
+  };
+  struct NoOthers final : OtherShards {
+    bool ask_for_reservation(uint8_t, uint64_t, std::string_view, PendingId) override {
+      return false;
+    }
+  };
+  struct CountingRandom final : Random {
+    uint64_t state = 1;
+    void fill(MutableBytes out) override {
+      for (uint8_t& byte : out) {
+        state = state * 6364136223846793005 + 1442695040888963407;
+        byte = static_cast<uint8_t>(state >> 56);
+      }
+    }
+  };
+
+  /// A copy in a block of exactly its size behind the room; the fate must be readable to its end.
+  template <class Handle>
+  void with_packet(Bytes datagram, Handle handle) {
+    const auto block = std::make_unique<uint8_t[]>(kHeadroom + datagram.size());
+    std::ranges::copy(datagram, block.get() + kHeadroom);
+    const uint64_t before = fates();
+    const Outcome outcome =
+        handle(Packet{{block.get(), kHeadroom}, {block.get() + kHeadroom, datagram.size()}});
+    CHECK(fates() == before + 1 && relay_.counters().datagrams_in == fates());
+    if (const auto* answer = std::get_if<Answer>(&outcome)) {
+      CHECK(MessageView::parse(answer->message).has_value());
+    }
+    if (const auto* forward = std::get_if<Forward>(&outcome)) {
+      uint8_t sum = 0;
+      for (const uint8_t byte : forward->header) sum ^= byte;
+      for (const uint8_t byte : forward->payload) sum ^= byte;
+      volatile uint8_t read_to_the_end = sum;
+      (void)read_to_the_end;
+    }
+  }
+  uint64_t fates() const {
+    const RelayCounters& c = relay_.counters();
+    uint64_t sum = c.answers + c.forwards + c.defers;
+    for (const uint64_t drops : c.drops) sum += drops;
+    return sum;
+  }
+  static TransportAddress at(std::string_view text) { return *TransportAddress::parse(text); }
+
+  Now now_{Instant{} + std::chrono::hours(1), CalendarTime{std::chrono::seconds(1'800'000'000)}};
+  ClientAddress client_ = client_address(at("192.0.2.1:4000"));
+  ServerAddress server_ = server_address(at("203.0.113.10:3478"));
+  PeerAddress peer_ = peer_address(at("8.8.8.8:5000"));
+  CountingRandom random_;
+  PortPools ports_{{at("203.0.113.10:0").ip, at("[2001:db8::10]:0").ip}, {50'000, 50'099}, random_};
+  QuotaLedger quota_{QuotaLimits{}};
+  // Without passwords the bytes themselves reach every method.
+  Authenticator authenticator_{
+      {.realm = "example.org", .required = false, .nonce = {.keys = {NonceKey{}}}}, {}, {}, {}};
+  PeerPolicy policy_{PeerPolicy::Settings{}};
+  Sockets sockets_;
+  Answers answers_;
+  NoOthers others_;
+  RelayObserver observer_;
+  Relay relay_{
+      RelaySettings{},
+      {authenticator_, policy_, quota_, ports_, sockets_, answers_, others_, observer_, random_},
+      now_};
+};
+
+}  // namespace uturn
