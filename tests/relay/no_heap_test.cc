@@ -97,7 +97,7 @@ TEST_F(NoHeap, ForDatagramsThatAreDropped) {
 }
 
 // What a million idle allocations cost is this times a million, and their permissions.
-TEST(Memory, OfAnAllocationIsLessThanSixHundredBytes) { EXPECT_LE(sizeof(Allocation), 640u); }
+TEST(Memory, OfAnAllocationIsHalfAKilobyte) { EXPECT_LE(sizeof(Allocation), 512u); }
 
 }  // namespace
 }  // namespace uturn
