@@ -164,8 +164,10 @@ std::string json_line(std::string_view time, std::string_view level, std::string
                       LogFields fields) {
   std::string line = "{\"time\":" + escaped(time) + ",\"level\":" + escaped(level) +
                      ",\"message\":" + escaped(message);
-  for (const LogField& field : fields)
-    line += "," + escaped(field.name) + ":" + escaped(field.value);
+  for (const LogField& field : fields) {
+    line +=
+        "," + escaped(field.name) + ":" + (field.is_number ? field.value : escaped(field.value));
+  }
   return line + "}";
 }
 

@@ -17,11 +17,12 @@ namespace uturn {
 struct LogField {
   std::string_view name;
   std::string value;
+  bool is_number = false;  ///< and so without quotes in JSON
 
   LogField(std::string_view field_name, std::string field_value)
       : name(field_name), value(std::move(field_value)) {}
   LogField(std::string_view field_name, uint64_t number)
-      : name(field_name), value(std::to_string(number)) {}
+      : name(field_name), value(std::to_string(number)), is_number(true) {}
 };
 using LogFields = std::initializer_list<LogField>;
 

@@ -110,9 +110,9 @@ void ServeArguments::read_users(ConfigReader& reader) const {
     Setting value;
     value.kind = Setting::Kind::map;
     const std::string secret = user.substr(colon + 1);
-    value.entries.emplace_back(secret.starts_with("0x") ? "key" : "password",
-                               Setting::of_text(secret));
-    all.entries.emplace_back(name, std::move(value));
+    value.entries.push_back(
+        {secret.starts_with("0x") ? "key" : "password", Setting::of_text(secret)});
+    all.entries.push_back({name, std::move(value)});
   }
   reader.read_flag("auth.users", all, "--user");
 }

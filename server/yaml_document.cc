@@ -125,7 +125,7 @@ class TreeBuilder final : public YAML::EventHandler {
       return;
     }
     node.line = parent.lines.at(*parent.key);  // a value may start on a later line than its key
-    parent.node.entries.emplace_back(std::move(*parent.key), std::move(node));
+    parent.node.entries.push_back({std::move(*parent.key), std::move(node)});
     parent.key.reset();
   }
 

@@ -34,11 +34,13 @@ TEST(Log, ATextLineHasTimeLevelMessageAndFields) {
 
 TEST(Log, AJsonLineIsOneObject) {
   const TemporaryDirectory directory;
-  open_log(directory.path("log"), LogFormat::json).warn("peer denied", {{"range", "10.0.0.0/8"}});
+  open_log(directory.path("log"), LogFormat::json)
+      .warn("peer denied", {{"range", "10.0.0.0/8"}, {"times", uint64_t{3}}});
   const auto line = nlohmann::json::parse(directory.read("log"));
   EXPECT_EQ(line["level"], "warn");
   EXPECT_EQ(line["message"], "peer denied");
   EXPECT_EQ(line["range"], "10.0.0.0/8");
+  EXPECT_EQ(line["times"], 3);
   EXPECT_TRUE(line.contains("time"));
 }
 
