@@ -3,9 +3,11 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <iostream>
+#include <utility>
 
 #include "server/authentication.h"
 #include "server/capacity.h"
@@ -15,7 +17,6 @@
 #include "server/ready_file.h"
 #include "server/self_test.h"
 #include "server/state_dir.h"
-#include "server/statistics.h"
 
 namespace uturn {
 namespace {
@@ -27,7 +28,16 @@ constexpr std::chrono::seconds kAddressPatience{30};
 
 Server::Server(const Config& config, Log& log) : config_(config), log_(log) {}
 
-Server::~Server() = default;
+// Listeners that no shard has taken over are nobody else's to close: a start that failed leaves
+// them.
+Server::~Server() {
+  if (!threads_.empty()) stop();
+  for (const Listener& listener : listeners_) {
+    for (const LooseSocket socket : listener.group.sockets) {
+      if (socket.handle >= 0) ::close(socket.handle);
+    }
+  }
+}
 
 Result<Done, std::string> Server::start(Signals& signals) {
   const uint32_t wanted =
@@ -44,16 +54,18 @@ Result<Done, std::string> Server::start(Signals& signals) {
   if (auto opened = open_listeners(signals); !opened) return opened;
   make_policy();
   if (auto made = make_shards(); !made) return made;
-  if (auto dropped = drop_root(); !dropped) return dropped;
+  // Still as root, whose directory the ready file may be in. Every listener is bound and keeps what
+  // arrives until its shard runs.
+  if (auto told = tell_ready(); !told) return told;
+  if (auto dropped = drop_root(); !dropped) {
+    if (!config_.start.ready_file.empty()) ::unlink(config_.start.ready_file.c_str());
+    return dropped;
+  }
 
   for (auto& shard : shards_) {
     threads_.emplace_back([&shard] { shard->run(); });
     const std::string name = "shard-" + std::to_string(threads_.size() - 1);
     pthread_setname_np(threads_.back().native_handle(), name.c_str());
-  }
-  if (auto told = tell_ready(); !told) {
-    stop();
-    return told;
   }
   return Done{};
 }
@@ -92,6 +104,8 @@ void Server::stop() {
   }
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
+  // One shard may have answered another that had stopped before it.
+  for (auto& shard : shards_) shard->discard_messages();
   log_events();
   log_counters();
   shards_.clear();
@@ -208,17 +222,21 @@ Result<Done, std::string> Server::make_shards() {
   loop.gso = segmentation_.gso;
   loop.gro = segmentation_.gro;
   for (uint8_t i = 0; i < workers_; ++i) {
+    auto own_loop = make_loop(io_, loop);
+    if (!own_loop) {
+      return Failure{"the kernel refuses the descriptors or the memory for the I/O of worker " +
+                     std::to_string(i + 1) + " of " + std::to_string(workers_)};
+    }
     const SharedWorld world{*policy_, *quota_, *ports_, *channel_, events_};
     shards_.push_back(
         std::make_unique<Shard>(shard_settings(i), world, make_authenticator(config_, keys->keys),
-                                std::make_unique<CsprngRandom>(), make_loop(io_, loop)));
+                                std::make_unique<CsprngRandom>(), std::move(own_loop)));
     for (Listener& listener : listeners_) {
-      LooseSocket& socket = listener.group.sockets[i];
+      const LooseSocket socket = std::exchange(listener.group.sockets[i], {});
       const auto opened =
           shards_.back()->listen(socket, listener.spec, server_address(listener.group.address));
       if (!opened)
         return Failure{"a listener cannot be read: " + std::string{text_of(opened.error())}};
-      socket.handle = -1;
     }
   }
   return Done{};
@@ -301,12 +319,12 @@ void Server::log_events() {
   }
 }
 
-void Server::log_counters() const {
-  Statistics sum;
+void Server::log_counters() {
   for (const auto& shard : shards_) {
-    sum.add(shard->relay_counters(), shard->loop_counters());
+    statistics_.add(shard->relay_counters(), shard->loop_counters());
   }
-  log_statistics(log_, sum);
+  if (events_.lost() > 0) log_.info("more happened than was logged", {{"events", events_.lost()}});
+  log_statistics(log_, statistics_);
 }
 
 }  // namespace uturn

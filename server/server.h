@@ -20,6 +20,7 @@
 #include "server/shard_events.h"
 #include "server/shared_ports.h"
 #include "server/signals.h"
+#include "server/statistics.h"
 
 namespace uturn {
 
@@ -27,13 +28,16 @@ namespace uturn {
 class Server {
  public:
   Server(const Config& config, Log& log);
-  ~Server();
+  ~Server();  ///< stops what runs
 
   /// The error is one sentence. `signals` may end the wait for an address that is not there yet.
   Result<Done, std::string> start(Signals& signals);
   /// Logs what shards tell and serves signals until one says stop.
   void run(Signals& signals);
   void stop();
+
+  const std::vector<ListenerUri>& listeners() const { return uris_; }  ///< with their real ports
+  const Statistics& statistics() const { return statistics_; }         ///< once it has stopped
 
  private:
   struct Listener {
@@ -54,7 +58,7 @@ class Server {
   Result<Done, std::string> tell_ready();
   void print_quick_start();
   void log_events();
-  void log_counters() const;
+  void log_counters();
 
   const Config& config_;
   Log& log_;
@@ -66,7 +70,7 @@ class Server {
   std::vector<IpAddress> relay_addresses_;
   std::vector<ExternalAddress> external_;
   std::vector<Listener> listeners_;
-  std::vector<ListenerUri> uris_;  ///< with their real ports
+  std::vector<ListenerUri> uris_;
 
   // What shards stand on, so it goes after them.
   ShardEvents events_;
@@ -77,6 +81,7 @@ class Server {
   std::vector<std::unique_ptr<Shard>> shards_;
   std::vector<std::thread> threads_;
   std::vector<AddressRange> denied_told_;
+  Statistics statistics_;
 };
 
 }  // namespace uturn

@@ -77,16 +77,20 @@ void Shard::pass(Instant wake_at) {
   relay_.expire(now_);
 }
 
-// Reservations on their way to us are in nobody's table: they end here.
 void Shard::close() {
   relay_.close_all();
+  discard_messages();
+  loop_->flush();
+}
+
+// Reservations on their way to us are in nobody's table: they end here.
+void Shard::discard_messages() {
   const auto end = [&](ShardMessage message) {
     auto* reply = std::get_if<ReservationReply>(&message);
     if (reply && reply->reservation) drop(reply->reservation->socket);
   };
   while (world_.channel.receive(settings_.relay.shard, end)) {
   }
-  loop_->flush();
 }
 
 void Shard::on_datagrams(std::span<ReceivedDatagram> batch) {

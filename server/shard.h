@@ -51,6 +51,8 @@ class Shard final : LoopHandler, RelaySockets, AnswerSpace, OtherShards, RelayOb
   void pass(Instant wake_at);
   bool is_stopping() const { return stopping_; }
   void close();
+  /// Once more when every shard has closed: one that closed later may have answered us.
+  void discard_messages();
   void wake() { loop_->wake(); }
 
   // For the thread itself, or after it has ended.
