@@ -1,0 +1,72 @@
+// The counters of several shards in one sum, and the line a server ends with.
+#include "server/statistics.h"
+
+#include <gmock/gmock.h>
+
+#include "tests/server/temporary_directory.h"
+
+namespace uturn {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+RelayCounters relay_counters(uint64_t factor) {
+  RelayCounters counters;
+  counters.datagrams_in = 1 * factor;
+  counters.drops[static_cast<size_t>(DropReason::too_short)] = 2 * factor;
+  counters.drops[static_cast<size_t>(DropReason::no_permission)] = 3 * factor;
+  counters.answers = 4 * factor;
+  counters.resumed_answers = 5 * factor;
+  counters.errors[401] = 6 * factor;
+  counters.errors[699] = 7 * factor;
+  return counters;
+}
+
+TEST(Statistics, EveryCounterOfEveryShardIsInTheSum) {
+  Statistics sum;
+  LoopCounters loop;
+  loop.passes = 8;
+  loop.icmp_errors = 9;
+  sum.add(relay_counters(1), loop);
+  sum.add(relay_counters(10), loop);
+
+  EXPECT_EQ(sum.relay().datagrams_in, 11U);
+  EXPECT_EQ(sum.relay().drops_of(DropReason::too_short), 22U);
+  EXPECT_EQ(sum.relay().drops_of(DropReason::no_permission), 33U);
+  EXPECT_EQ(sum.relay().errors[401], 66U);
+  EXPECT_EQ(sum.relay().errors[699], 77U);
+  EXPECT_EQ(sum.loop().passes, 16U);
+  EXPECT_EQ(sum.loop().icmp_errors, 18U);
+}
+
+TEST(Statistics, SaysOnlyWhatHappened) {
+  Statistics sum;
+  EXPECT_EQ(sum.drops_text(), "");
+  EXPECT_EQ(sum.errors_text(), "");
+  sum.add(relay_counters(1), {});
+  EXPECT_EQ(sum.drops_text(), "too_short:2 no_permission:3");
+  EXPECT_EQ(sum.errors_text(), "401:6 699:7");
+}
+
+TEST(Statistics, AreOneLineOfTheLog) {
+  const TemporaryDirectory directory;
+  LogConfig settings;
+  settings.file = directory.path("log");
+  {
+    const auto log = Log::open(settings);
+    ASSERT_TRUE(log);
+    Statistics sum;
+    sum.add(relay_counters(1), {});
+    log_statistics(*log, sum);
+  }
+  const std::string line = directory.read("log");
+  EXPECT_EQ(std::ranges::count(line, '\n'), 1);
+  EXPECT_THAT(line, HasSubstr("answers=9"));  // those that waited are answers too
+  EXPECT_THAT(line, HasSubstr("too_short:2 no_permission:3"));
+  EXPECT_THAT(line, HasSubstr("401:6 699:7"));
+  EXPECT_THAT(line, Not(HasSubstr("wrong_cookie")));
+}
+
+}  // namespace
+}  // namespace uturn
