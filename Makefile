@@ -32,10 +32,10 @@ test:
 	exit $$status
 
 bench:
-	@echo "make bench: the benchmark beside coturn comes with a later version" >&2; exit 2
+	@echo "make bench: the benchmark beside coturn comes with issue 3" >&2; exit 2
 
 package:
-	@echo "make package: the .deb and .rpm come with a later version" >&2; exit 2
+	@echo "make package: the .deb and .rpm come with issue 6" >&2; exit 2
 
 SOURCES = $(shell git ls-files '*.cc' '*.h')
 
