@@ -1,4 +1,7 @@
 // Authenticator: RFC 8489, Section 9.2.4, check by check.
+//
+// Also: RFC 5389, Section 10.2.2; RFC 8489, Sections 14.3, 14.6, 14.11 and 14.12; RFC 8656,
+// Sections 5 and 6.
 #include "auth/authenticator.h"
 
 #include <utility>

@@ -1,4 +1,6 @@
 // Key: derived by OpenSSL's MD5 and SHA-256, compared in constant time, wiped at the end.
+//
+// Also: RFC 5389, Section 15.4; RFC 8489, Section 9.2.2.
 #include "auth/key.h"
 
 #include <openssl/crypto.h>

@@ -1,4 +1,6 @@
 // NonceMint: nonces written and checked by nothing but keys, time and the client's address.
+//
+// Also: RFC 8656, Section 5.
 #include "auth/nonce.h"
 
 #include <openssl/crypto.h>

@@ -1,4 +1,6 @@
 // PeerPolicy: rules made canonical and merged once, then searched.
+//
+// Also: RFC 8656, Section 21.1.4.
 #include "auth/peer_policy.h"
 
 #include "auth/special_purpose.h"

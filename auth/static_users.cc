@@ -1,4 +1,6 @@
 // StaticUsers: a table by name, and one by USERHASH.
+//
+// Also: RFC 8656, Section 6.
 #include "auth/static_users.h"
 
 namespace uturn {

@@ -1,4 +1,6 @@
 // TurnClient: wishes, and what they make it send when.
+//
+// Also: RFC 8489, Section 9.2.5; RFC 8656, Sections 8, 8.1, 10.1 and 12.1.
 #include "client/turn_client.h"
 
 #include <algorithm>

@@ -1,4 +1,6 @@
 // TurnClient: data to peers and from peers.
+//
+// Also: RFC 8489, Section 6.3.2.
 #include <algorithm>
 #include <utility>
 

@@ -1,4 +1,6 @@
 // TurnClient: what an answer changes, and what no answer does.
+//
+// Also: RFC 8489, Section 9.2.5; RFC 8656, Section 7.4.
 #include <algorithm>
 #include <utility>
 

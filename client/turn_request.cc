@@ -1,4 +1,6 @@
 // TurnRequest: encoding.
+//
+// Also: RFC 8489, Sections 6.1, 9.2.3.1 and 16.1.2; RFC 8656, Sections 5 and 10.1.
 #include "client/turn_request.h"
 
 #include <array>

@@ -1,4 +1,6 @@
 // TurnUri: parsing. Deliberately no generic URI parser (RFC 7065, Section 3.1 forbids one).
+//
+// Also: RFC 8489, Section 8.1.
 #include "client/turn_uri.h"
 
 #include <algorithm>

@@ -1,4 +1,7 @@
 // Decoding and encoding of attribute values.
+//
+// Also: RFC 5780, Sections 7.1 and 7.5; RFC 6062, Section 6.2.1; RFC 8489, Section 14.15; RFC
+// 8656, Sections 18.1, 18.2, 18.3, 18.8 and 18.10.
 #include "protocol/attributes.h"
 
 namespace uturn {

@@ -1,4 +1,6 @@
 // Reading and writing the four bytes of ChannelData.
+//
+// Also: RFC 8656, Section 12.5.
 #include "protocol/channel_data.h"
 
 namespace uturn {

@@ -1,4 +1,6 @@
 // ChannelData: four bytes in front of the payload (RFC 8656, Section 12.4).
+//
+// Also: RFC 7983, Section 7.
 #pragma once
 
 #include <cstdint>

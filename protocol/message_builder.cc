@@ -1,5 +1,7 @@
 // Writing: every attribute goes through reserve(), which alone knows about room, padding and
 // length.
+//
+// Also: RFC 8489, Sections 5, 14.7 and 14.13; RFC 8656, Sections 18 and 18.9.
 #include "protocol/message_builder.h"
 
 #include "protocol/fingerprint.h"

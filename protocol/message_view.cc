@@ -1,4 +1,6 @@
 // Parsing: one walk over the headers of all attributes, which decides what exists.
+//
+// Also: RFC 5389, Sections 15 and 15.4.
 #include "protocol/message_view.h"
 
 namespace uturn {

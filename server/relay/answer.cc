@@ -1,4 +1,6 @@
 // Building answers: success, rejection, challenge.
+//
+// Also: RFC 8489, Sections 5, 6.3.1, 6.3.1.1, 6.3.1.2, 14.8 and 14.13.
 #include "protocol/unknown_attributes.h"
 #include "server/relay/relay.h"
 

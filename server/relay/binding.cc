@@ -1,4 +1,6 @@
 // Binding: who am I, seen from here (RFC 8489, Section 3). Never authenticated.
+//
+// Also: RFC 8489, Sections 6.3.1 and 6.3.1.1.
 #include "protocol/unknown_attributes.h"
 #include "server/relay/relay.h"
 

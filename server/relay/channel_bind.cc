@@ -1,4 +1,6 @@
 // ChannelBind: a number for a peer, and a permission with it (RFC 8656, Section 12.2).
+//
+// Also: RFC 8656, Section 12.1.
 #include "server/relay/relay.h"
 
 namespace uturn {

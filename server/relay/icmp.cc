@@ -1,4 +1,6 @@
 // ICMP errors, told to the client in Data indications (RFC 8656, Sections 11.5 and 18.13).
+//
+// Also: RFC 8656, Sections 12.5 and 18.4.
 #include "server/relay/relay.h"
 
 namespace uturn {

@@ -1,4 +1,6 @@
 // Lifetimes: what ends, when, and what goes with it.
+//
+// Also: RFC 8656, Sections 6, 7.2 and 9.
 #include "server/relay/relay.h"
 
 namespace uturn {

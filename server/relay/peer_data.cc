@@ -1,5 +1,7 @@
 // A peer's datagram: into a ChannelData message or a Data indication (RFC 8656, Sections 11.3
 // and 12.7).
+//
+// Also: RFC 8656, Sections 9, 12.5 and 21.2.3.
 #include "protocol/channel_data.h"
 #include "protocol/data_indication.h"
 #include "server/relay/relay.h"

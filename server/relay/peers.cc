@@ -1,4 +1,6 @@
 // Who may be talked to: the policy, and the relayed transport addresses of this server.
+//
+// Also: RFC 8656, Section 19.
 #include "server/relay/relay.h"
 
 namespace uturn {

@@ -1,4 +1,6 @@
 // Requests that cannot be answered at once: each ends once, or expires.
+//
+// Also: RFC 8656, Section 7.2.
 #include "server/relay/relay.h"
 
 namespace uturn {

@@ -1,4 +1,6 @@
 // Taking ports in random order, and giving them back.
+//
+// Also: RFC 8656, Sections 6 and 21.1.7.
 #include "server/relay/port_pool.h"
 
 #include "server/relay/limits.h"

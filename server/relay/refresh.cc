@@ -1,4 +1,6 @@
 // Refresh: live longer, or end (RFC 8656, Section 8.2).
+//
+// Also: RFC 8656, Sections 6 and 8.1.
 #include "server/relay/relay.h"
 
 namespace uturn {

@@ -1,4 +1,6 @@
 // From a datagram's first byte to the method that handles it.
+//
+// Also: RFC 8489, Section 7; RFC 8656, Sections 7.2, 12, 12.6, 19 and 21.3.3.
 #include "server/relay/relay.h"
 
 #include "protocol/fingerprint.h"

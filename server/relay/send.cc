@@ -1,4 +1,6 @@
 // Send: an indication with data for a peer (RFC 8656, Section 11.2).
+//
+// Also: RFC 8656, Section 5.
 #include "protocol/unknown_attributes.h"
 #include "server/relay/relay.h"
 
