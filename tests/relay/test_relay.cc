@@ -104,7 +104,7 @@ TestRelay::TestRelay(TestSettings settings)
     of_shard.shard = i;
     of_shard.shards = settings.shards;
     Shard shard{std::make_unique<FakeSockets>(ports), std::make_unique<ExactAnswers>(),
-                std::make_unique<FakeShards>(i, questions_), nullptr};
+                std::make_unique<FakeShards>(i, questions_), nullptr, 0};
     shard.sockets->number_handles_from(i * 1'000'000);
     shard.relay =
         std::make_unique<Relay>(of_shard,
@@ -116,12 +116,6 @@ TestRelay::TestRelay(TestSettings settings)
 }
 
 TestRelay::~TestRelay() {
-  for (Shard& shard : shards_) {
-    expect_one_fate_each(*shard.relay);
-    const RelayCounters& c = shard.relay->counters();
-    EXPECT_EQ(c.allocations_made,
-              c.allocations_deleted + c.allocations_expired + shard.relay->allocations());
-  }
   shards_answer();
   close_all();
   EXPECT_EQ(ports.taken(), 0u) << "ports were lost";
@@ -130,6 +124,11 @@ TestRelay::~TestRelay() {
 
 void TestRelay::close_all() {
   for (Shard& shard : shards_) {
+    const RelayCounters& c = shard.relay->counters();
+    expect_one_fate_each(*shard.relay);
+    EXPECT_EQ(c.allocations_made, c.allocations_deleted + c.allocations_expired +
+                                      shard.relay->allocations() + shard.ended_by_closing);
+    shard.ended_by_closing += shard.relay->allocations();
     shard.relay->close_all();
     EXPECT_EQ(shard.sockets->open_now(), 0u) << "sockets were left open";
     EXPECT_EQ(shard.sockets->held_now(), 0u) << "reserved sockets were left open";

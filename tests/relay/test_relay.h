@@ -162,6 +162,7 @@ class TestRelay {
     std::unique_ptr<ExactAnswers> answers;
     std::unique_ptr<FakeShards> others;
     std::unique_ptr<Relay> relay;
+    uint64_t ended_by_closing = 0;
   };
   void from_client(TestClient& client, const std::vector<uint8_t>& bytes);
   void from_peer(uint8_t shard, RelayTag tag, const PeerAddress& peer, Bytes data, IpFields ip);
