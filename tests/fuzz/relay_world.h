@@ -105,6 +105,12 @@ class RelayWorldForFuzzing {
     for (const uint64_t drops : c.drops) sum += drops;
     return sum;
   }
+  /// The tables are made anew for every input.
+  static RelaySettings small_tables() {
+    RelaySettings settings;
+    settings.limits.answer_sources = 8;
+    return settings;
+  }
   static TransportAddress at(std::string_view text) { return *TransportAddress::parse(text); }
 
   Now now_{Instant{} + std::chrono::hours(1), CalendarTime{std::chrono::seconds(1'800'000'000)}};
@@ -123,7 +129,7 @@ class RelayWorldForFuzzing {
   NoOthers others_;
   RelayObserver observer_;
   Relay relay_{
-      RelaySettings{},
+      small_tables(),
       {authenticator_, policy_, quota_, ports_, sockets_, answers_, others_, observer_, random_},
       now_};
 };
