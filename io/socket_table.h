@@ -49,6 +49,12 @@ class SocketTable {
   }
   const OpenSocket* find(SocketId id) const { return const_cast<SocketTable*>(this)->find(id); }
 
+  /// Which open socket has this slot, if any.
+  std::optional<SocketId> at(uint32_t slot) const {
+    if (slots_[slot].socket.fd < 0) return std::nullopt;
+    return SocketId{slot, slots_[slot].generation};
+  }
+
   /// Forgets the socket; the descriptor is the caller's again.
   void remove(SocketId id) {
     CHECK(find(id));

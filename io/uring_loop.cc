@@ -22,6 +22,7 @@ namespace uturn {
 namespace {
 
 constexpr uint32_t kSubmissions = 1'024;
+constexpr UserData kWakeRead{RingRequest::wake, {0, 0}};
 constexpr size_t kErrorsPerSocket = 16;  // read at a time
 // What recent kernels complete in one entry (IO_LOCAL_TW_DEFAULT_MAX) before they return; where so
 // many sockets were ready, more may be.
@@ -58,8 +59,11 @@ class UringLoop final : public Loop {
   Result<SocketId, OpenError> add(UdpSocket socket, const UdpSocketSpec& spec, uint64_t tag);
   void stop_receiving(SocketId id);
   void wait(Instant wake_at);
+  void arm_wake();
   bool has_work() const;
-  void collect();
+  uint64_t collect();
+  void on_completions_lost();
+  void give_up_lost_sends();
   void send_unfragmented(const OpenSocket& socket, const OutgoingDatagram& datagram);
   void read_error_queues();
   void take_errors(SocketId id);
@@ -216,12 +220,9 @@ void UringLoop::run_pass(LoopHandler& handler, Instant wake_at) {
 // is left, so that a flood neither fills the queue of arrivals nor delays it without end.
 void UringLoop::wait(Instant wake_at) {
   if (receiver_.arrived() >= settings_.batch) return;
+  receiver_.question_doubted(*ring_);
   receiver_.arm_wanting(*ring_);
-  if (!std::exchange(wake_armed_, true)) {
-    io_uring_sqe& entry = ring_->next_entry();
-    io_uring_prep_read(&entry, wake_fd_, &wake_count_, sizeof wake_count_, 0);
-    io_uring_sqe_set_data64(&entry, UserData{RingRequest::wake, {0, 0}}.encode());
-  }
+  arm_wake();
   const Duration left = wake_at == kNever ? Duration::max() : wake_at - clock_.monotonic();
   size_t before = receiver_.arrived();
   if (has_work() || left <= Duration::zero()) {
@@ -237,11 +238,20 @@ void UringLoop::wait(Instant wake_at) {
   }
 }
 
-bool UringLoop::has_work() const {
-  return receiver_.arrived() > 0 || receiver_.has_trouble() || !errors_.empty() || woken_;
+void UringLoop::arm_wake() {
+  if (std::exchange(wake_armed_, true)) return;
+  io_uring_sqe& entry = ring_->next_entry();
+  io_uring_prep_read(&entry, wake_fd_, &wake_count_, sizeof wake_count_, 0);
+  io_uring_sqe_set_data64(&entry, kWakeRead.encode());
 }
 
-void UringLoop::collect() {
+bool UringLoop::has_work() const {
+  return receiver_.arrived() > 0 || receiver_.has_trouble() || receiver_.has_wanting() ||
+         receiver_.has_doubted() || !errors_.empty() || woken_;
+}
+
+// Returns how many completions were found to be lost.
+uint64_t UringLoop::collect() {
   ring_->for_each_completion([this](const io_uring_cqe& completion) {
     const UserData data = UserData::decode(completion.user_data);
     switch (data.request) {
@@ -251,14 +261,28 @@ void UringLoop::collect() {
       case RingRequest::send:
         return sender_.on_completion(data.socket.slot, completion.res);
       case RingRequest::wake:
+      case RingRequest::cancel_wake:  // there was no read any more: its completion was lost
         wake_armed_ = false;
         woken_ = true;
         return;
-      case RingRequest::cancel:  // there was nothing to cancel: the receive's own end tells
-        return;
+      case RingRequest::cancel:
+        return receiver_.on_cancel_refused(data.socket, completion.res);
     }
   });
-  counters_.completions_lost += ring_->take_overflows();
+  const auto [kept, lost] = ring_->take_overflows();
+  counters_.completions_lost += kept + lost;
+  if (lost > 0) on_completions_lost();
+  return lost;
+}
+
+// Whatever was armed is armed anew, and somebody may have called wake().
+void UringLoop::on_completions_lost() {
+  receiver_.on_completions_lost();
+  if (!wake_armed_) return;
+  io_uring_sqe& entry = ring_->next_entry();
+  io_uring_prep_cancel64(&entry, kWakeRead.encode(), 0);
+  io_uring_sqe_set_data64(&entry, UserData{RingRequest::cancel_wake, {0, 0}}.encode());
+  io_uring_sqe_set_flags(&entry, IOSQE_CQE_SKIP_SUCCESS);
 }
 
 // The handler may close any socket while it is told of another, and its own sends may meet new
@@ -277,7 +301,8 @@ void UringLoop::hand_over(LoopHandler& handler) {
   errors_handed_over_.clear();
 
   if (!std::exchange(woken_, false)) return;
-  wake_under_way_.store(false, std::memory_order_release);
+  // Acquires as well: what a caller of wake() wrote before it found one under way is seen here.
+  wake_under_way_.exchange(false, std::memory_order_acq_rel);
   handler.on_wake();
 }
 
@@ -350,8 +375,22 @@ MutableBytes UringLoop::lend(size_t size) {
 void UringLoop::flush() {
   if (sender_.queue().empty()) return;
   sender_.submit(*ring_);
-  for (collect(); sender_.under_way() > 0; collect()) ring_->wait(Duration::max());
+  bool any_lost = collect() > 0;
+  while (sender_.under_way() > 0 && !any_lost) {
+    ring_->wait(Duration::max());
+    any_lost = collect() > 0;
+  }
+  if (any_lost) give_up_lost_sends();
   sender_.settle(pass_began_);
+}
+
+// Sends complete within submit(), so that whatever was not lost is in the queue or kept for it.
+void UringLoop::give_up_lost_sends() {
+  do {
+    ring_->poll();
+    collect();
+  } while (ring_->has_overflow());
+  sender_.on_completions_lost();
 }
 
 }  // namespace

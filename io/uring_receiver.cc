@@ -1,6 +1,7 @@
 // Arming, arrival and the taking apart of trains.
 #include "io/uring_receiver.h"
 
+#include <algorithm>
 #include <cerrno>
 
 namespace uturn {
@@ -17,6 +18,7 @@ UringReceiver::UringReceiver(const LoopSettings& settings, SocketTable& sockets,
       small_(kSmallGroup, settings.small_buffers, ReceiveLayout::kSmall),
       large_(kLargeGroup, settings.large_buffers, ReceiveLayout::kLarge),
       receptions_(sockets.capacity()),
+      next_doubted_(receptions_.size()),
       arrivals_(buffer_count()),
       batch_limit_(settings.batch),
       rooms_(settings.batch) {
@@ -36,7 +38,7 @@ int UringReceiver::register_with(Ring& ring) {
 }
 
 void UringReceiver::begin(SocketId id) {
-  receptions_[id.slot] = Reception{};
+  receptions_[id.slot] = Reception{.served_in = round_};
   want_arming(id);
 }
 
@@ -78,8 +80,12 @@ void UringReceiver::want_arming(SocketId id) {
   if (!std::exchange(receptions_[id.slot].wants_arming, true)) wanting_.push_back(id);
 }
 
+// Without the order, a flooded socket that was first once would stay so: it ends first for want of
+// a buffer, is armed first, and takes each buffer that came free.
 void UringReceiver::arm_wanting(Ring& ring) {
-  for (const SocketId id : wanting_) {
+  const size_t count = std::min(wanting_.size(), kArmedPerPass);
+  put_least_served_first(count);
+  for (const SocketId id : std::span(wanting_).first(count)) {
     const OpenSocket* socket = sockets_.find(id);
     CHECK(socket);
     Reception& reception = receptions_[id.slot];
@@ -94,8 +100,20 @@ void UringReceiver::arm_wanting(Ring& ring) {
         &entry,
         UserData{large ? RingRequest::receive_large : RingRequest::receive_small, id}.encode());
     reception.armed = true;
+    reception.armed_in = round_;
   }
-  wanting_.clear();
+  wanting_.erase(wanting_.begin(), wanting_.begin() + static_cast<std::ptrdiff_t>(count));
+  ++round_;
+}
+
+void UringReceiver::put_least_served_first(size_t count) {
+  const auto goes_first = [this](SocketId a, SocketId b) {
+    const uint64_t a_served = receptions_[a.slot].served_in;
+    const uint64_t b_served = receptions_[b.slot].served_in;
+    return a_served != b_served ? a_served < b_served : a.slot < b.slot;
+  };
+  std::partial_sort(wanting_.begin(), wanting_.begin() + static_cast<std::ptrdiff_t>(count),
+                    wanting_.end(), goes_first);
 }
 
 void UringReceiver::on_completion(const UserData& data, const io_uring_cqe& completion) {
@@ -109,7 +127,9 @@ void UringReceiver::on_completion(const UserData& data, const io_uring_cqe& comp
   }
   if (has_buffer && completion.res >= 0) {
     arrivals_.push(arrival);
-    ++receptions_[data.socket.slot].waiting;
+    Reception& reception = receptions_[data.socket.slot];
+    ++reception.waiting;
+    reception.served_in = round_;
   } else if (has_buffer) {
     release(arrival);
   }
@@ -120,7 +140,10 @@ void UringReceiver::on_completion(const UserData& data, const io_uring_cqe& comp
 // an error, when cancelled, and when the completion queue was full.
 void UringReceiver::on_end(SocketId id, int result) {
   receptions_[id.slot].armed = false;
-  if (result == -ECANCELED) return;
+  if (result == -ECANCELED) {
+    if (is_doubted(receptions_[id.slot])) want_arming(id);
+    return;
+  }
   ++counters_.rearms;
   if (result == -ENOBUFS) ++counters_.buffers_exhausted;
   if (result < 0 && result != -ENOBUFS) {
@@ -128,6 +151,21 @@ void UringReceiver::on_end(SocketId id, int result) {
   } else {
     want_arming(id);
   }
+}
+
+void UringReceiver::question_doubted(Ring& ring) {
+  const size_t end = std::min(next_doubted_ + kDoubtedPerPass, receptions_.size());
+  for (; next_doubted_ < end; ++next_doubted_) {
+    const auto id = sockets_.at(static_cast<uint32_t>(next_doubted_));
+    if (id && is_armed(*id) && is_doubted(receptions_[id->slot])) prepare_cancel(ring, *id);
+  }
+}
+
+// The end of a receive is completed before its cancellation can find nothing; so where it is still
+// thought to be armed, that completion was lost. Another result says that it is just ending.
+void UringReceiver::on_cancel_refused(SocketId id, int result) {
+  if (result != -ENOENT || !sockets_.find(id) || !is_armed(id)) return;
+  if (is_doubted(receptions_[id.slot])) on_end(id, -ECANCELED);
 }
 
 void UringReceiver::add_troubled(SocketId id) {

@@ -43,9 +43,23 @@ class UringReceiver {
   bool is_armed(SocketId id) const { return receptions_[id.slot].armed; }
   void prepare_cancel(Ring& ring, SocketId id);
 
-  /// Submits a multishot receive for every socket that wants one.
+  /// Submits multishot receives for the sockets that want one, the least recently served first: who
+  /// is armed first takes what buffers there are. Of more than `kArmedPerPass` the rest waits.
   void arm_wanting(Ring& ring);
+  bool has_wanting() const { return !wanting_.empty(); }
   void on_completion(const UserData& data, const io_uring_cqe& completion);
+
+  /// Completions were lost, and with them perhaps the end of a receive: its socket would stay deaf.
+  /// So the kernel is asked for each, by cancelling it: whether that ends the receive or finds
+  /// none, it is armed anew. Some slots a pass. (A buffer that went with a lost completion is not
+  /// found again.)
+  void on_completions_lost() {
+    doubted_before_ = ++round_;
+    next_doubted_ = 0;
+  }
+  void question_doubted(Ring& ring);
+  bool has_doubted() const { return next_doubted_ < receptions_.size(); }
+  void on_cancel_refused(SocketId id, int result);
 
   /// At most a batch of what arrived. Views into buffers stay valid until give_back().
   std::span<ReceivedDatagram> take_batch();
@@ -76,13 +90,18 @@ class UringReceiver {
     troubled_.erase(troubled_.begin(), troubled_.begin() + static_cast<std::ptrdiff_t>(visited));
   }
 
+  static constexpr size_t kArmedPerPass = 1'024;
+  static constexpr size_t kDoubtedPerPass = 1'024;
+
  private:
   struct Reception {
     bool wants_arming = false;
     bool armed = false;
     bool troubled = false;
     bool departing = false;
-    uint32_t waiting = 0;  ///< datagrams or trains that arrived and were not taken
+    uint32_t waiting = 0;    ///< datagrams or trains that arrived and were not taken
+    uint64_t served_in = 0;  ///< the round of arming in which it last got a buffer
+    uint64_t armed_in = 0;
   };
   struct Arrival {
     SocketId socket;
@@ -120,6 +139,8 @@ class UringReceiver {
   void forget(SocketId id);
   void want_arming(SocketId id);
   void on_end(SocketId id, int result);
+  void put_least_served_first(size_t count);
+  bool is_doubted(const Reception& reception) const { return reception.armed_in < doubted_before_; }
   bool begin_train();
   std::optional<Train> open(const Arrival& arrival, OpenSocket& socket);
   ReceivedDatagram take_datagram(Train& train);
@@ -135,6 +156,9 @@ class UringReceiver {
   msghdr shape_{};                     ///< sizes of the name and control areas, for every receive
   std::vector<Reception> receptions_;  ///< by slot
   std::vector<SocketId> wanting_;
+  uint64_t round_ = 1;           ///< of arming
+  uint64_t doubted_before_ = 0;  ///< round: receives armed earlier may have ended unheard
+  size_t next_doubted_;          ///< slot; at their end there is no doubt
   std::vector<SocketId> troubled_;
   std::vector<SocketId> outgrown_;
   ArrivalQueue arrivals_;

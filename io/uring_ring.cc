@@ -88,14 +88,13 @@ void Ring::wait(Duration timeout) {
 void Ring::enter(int result) {
   CHECK(result >= 0 || result == -ETIME || result == -EINTR || result == -EAGAIN ||
         result == -EBUSY || result == -EBADR);
-  if (io_uring_cq_has_overflow(&ring_)) ++overflows_;
+  if (has_overflow()) ++kept_;
 }
 
-uint64_t Ring::take_overflows() {
+Ring::Overflows Ring::take_overflows() {
   const uint32_t dropped = *ring_.cq.koverflow;
-  const uint64_t overflows = std::exchange(overflows_, 0) + (dropped - dropped_seen_);
-  dropped_seen_ = dropped;
-  return overflows;
+  const uint32_t lost = dropped - std::exchange(dropped_seen_, dropped);  // wraps with it
+  return {std::exchange(kept_, 0), lost};
 }
 
 }  // namespace uturn

@@ -13,7 +13,7 @@
 namespace uturn {
 
 /// What a completion answers.
-enum class RingRequest : uint8_t { receive_small, receive_large, send, wake, cancel };
+enum class RingRequest : uint8_t { receive_small, receive_large, send, wake, cancel, cancel_wake };
 
 /// A request's user data: kind, and the socket by slot and generation, so that a late completion of
 /// a closed socket is known as such. A send says its run in place of the slot.
@@ -71,9 +71,14 @@ class Ring {
     io_uring_cq_advance(&ring_, taken);
   }
 
-  /// Completions that found the queue full since the last call. The kernel keeps them and ends the
-  /// multishot requests they belong to; what it had no memory to keep is counted too.
-  uint64_t take_overflows();
+  /// Since the last call. The kernel keeps completions that find the queue full, and ends the
+  /// multishot requests they belong to; what it has no memory to keep is lost.
+  struct Overflows {
+    uint64_t kept = 0;  ///< how often some were seen waiting
+    uint64_t lost = 0;  ///< completions
+  };
+  Overflows take_overflows();
+  bool has_overflow() const { return io_uring_cq_has_overflow(&ring_); }
 
   io_uring& raw() { return ring_; }
   uint32_t completion_entries() const { return ring_.cq.ring_entries; }
@@ -84,7 +89,7 @@ class Ring {
 
   io_uring ring_{};
   uint32_t dropped_seen_ = 0;
-  uint64_t overflows_ = 0;
+  uint64_t kept_ = 0;
 };
 
 }  // namespace uturn

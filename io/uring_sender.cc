@@ -34,6 +34,10 @@ void UringSender::on_completion(uint32_t run, int result) {
   }
 }
 
+void UringSender::on_completions_lost() {
+  counters_.send_error_drops += std::exchange(under_way_, 0);
+}
+
 void UringSender::settle(Instant now) {
   CHECK(under_way_ == 0);
   for (const FailedSend& failure : failures_) {

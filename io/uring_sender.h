@@ -23,6 +23,9 @@ class UringSender {
   void submit(Ring& ring);
   void on_completion(uint32_t run, int result);
   uint32_t under_way() const { return under_way_; }
+  /// Completions were lost, and nothing more will come of this flush: what its other sends met is
+  /// not known, so they count as drops.
+  void on_completions_lost();
   /// Repeats what deserves it, counts the rest, and empties the queue.
   void settle(Instant now);
 

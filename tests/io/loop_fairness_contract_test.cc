@@ -45,10 +45,6 @@ TEST_P(LoopFairness, ListenersFloodedByTrainsStarveNoRelaySocket) {
 }
 
 TEST_P(LoopFairness, AListenerFloodedByTrainsStarvesNoOtherListener) {
-  if (loop->name() == "io_uring") {
-    GTEST_SKIP() << "does not hold yet: with all large buffers taken, the flooded listener is "
-                    "armed first and takes each one that comes free";
-  }
   restart(small_batches());
   const SocketId flooded = open_listener("127.0.0.1:0");
   const SocketId quiet = open_listener("127.0.0.1:0");
