@@ -135,7 +135,6 @@ LooseSocket EpollLoop::detach(SocketId id) {
   flush();
   ::epoll_ctl(epoll_, EPOLL_CTL_DEL, socket->fd, nullptr);
   const LooseSocket loose{socket->fd};
-  reader_.forget(id);
   sockets_.remove(id);
   return loose;
 }
@@ -143,7 +142,9 @@ LooseSocket EpollLoop::detach(SocketId id) {
 // What the socket has queued leaves first: its descriptor may name another one a moment later.
 void EpollLoop::close(SocketId id) {
   const LooseSocket loose = detach(id);
-  if (loose.handle >= 0) ::close(loose.handle);
+  if (loose.handle < 0) return;
+  ::close(loose.handle);
+  reader_.forget(id);
 }
 
 TransportAddress EpollLoop::local_address(SocketId id) const {

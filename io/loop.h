@@ -144,7 +144,9 @@ class Loop {
   /// listener's group).
   virtual Result<SocketId, OpenError> adopt(LooseSocket socket, const UdpSocketSpec& spec,
                                             uint64_t tag, bool discard_queued) = 0;
-  /// The other way round. What is queued in the kernel stays there.
+  /// The other way round. What is queued in the kernel stays there; what was read from it by now
+  /// is still delivered, in this pass or the next ones, with the old id and tag. That id is stale
+  /// for everything else, and the errors of its sends are not told any more.
   virtual LooseSocket detach(SocketId id) = 0;
   virtual void close_loose(LooseSocket socket) = 0;
   /// Nothing of this socket is delivered afterwards, not even from the batch being handled: there,

@@ -239,6 +239,55 @@ TEST_P(LoopLife, ADetachedSocketMovesToAnotherLoopWithoutLosingADatagram) {
   EXPECT_TRUE(notebook.received.empty());
 }
 
+TEST_P(LoopLife, ATrainThatWasHalfDeliveredArrivesWholeWhereItsSocketIsDetached) {
+  LoopSettings settings = small_settings();
+  settings.batch = 8;
+  restart(settings);
+  const auto other = new_loop();
+  const SocketId here = open_listener("127.0.0.1:0", 1);
+  const TransportAddress address = address_of(here);
+  const auto client = stranger();
+  const std::string train = pattern(40 * 100, 0);
+  client->send_train(address, train, 100);
+  ASSERT_TRUE(receive(1));
+  const auto there = other->adopt(loop->detach(here), spec_of(address), 2, false);
+  ASSERT_TRUE(there);
+  const SocketId successor = open_listener("127.0.0.1:0", 3);  // perhaps in the same slot
+  Notebook theirs;
+  EXPECT_TRUE(pass_until(*other, theirs, [&] {
+    pass();
+    return notebook.received.size() + theirs.received.size() == 40;
+  }));
+  for (const Received& r : notebook.received) {
+    EXPECT_EQ(r.socket, here);
+    EXPECT_NE(r.socket, successor);
+    EXPECT_EQ(r.tag, 1u);
+  }
+  std::vector<std::string> heard = notebook.texts();
+  for (const std::string& text : theirs.texts()) heard.push_back(text);
+  ASSERT_EQ(heard.size(), 40u);
+  for (size_t i = 0; i < 40; ++i) EXPECT_EQ(heard[i], train.substr(i * 100, 100)) << i;
+}
+
+TEST_P(LoopLife, ADatagramOfADetachedSocketIsStillHandledInItsBatchButNotAnswered) {
+  const SocketId relay = open("127.0.0.1:0", 1);
+  const auto peer = stranger();
+  for (const char* text : {"one", "two", "three"}) peer->send(address_of(relay), text);
+  LooseSocket loose;
+  notebook.on_datagram = [&](ReceivedDatagram& d) {
+    if (loose.handle < 0) loose = loop->detach(relay);
+    EXPECT_EQ(d.socket, relay);
+    loop->send({d.socket, d.from, {}, d.packet.bytes(), {}});
+  };
+  ASSERT_TRUE(receive(1));
+  settle();
+  const size_t handled = notebook.received.size();
+  EXPECT_EQ(loop->counters().send_error_drops, handled);
+  loop->close(relay);  // stale
+  EXPECT_TRUE(peer->has_heard_nothing());
+  loop->close_loose(loose);
+}
+
 TEST_P(LoopLife, ADetachedSocketMayBeClosedLoose) {
   const SocketId relay = open("127.0.0.1:0");
   const TransportAddress address = address_of(relay);
