@@ -161,21 +161,6 @@ MessageBuilder& MessageBuilder::add_transmit_counter(TransmitCounter counter) {
                  uint32_t{counter.request} << 8 | counter.response);
 }
 
-MessageBuilder& MessageBuilder::add_data_behind(size_t value_size) {
-  CHECK(stage_ == Stage::attributes);
-  stage_ = Stage::complete;
-  const size_t message_size = size_ + kAttributeHeaderSize + value_size + padding_of(value_size);
-  if (overflowed_ || out_.size() - size_ < kAttributeHeaderSize || value_size > kMaxValueSize ||
-      message_size > kMaxMessageSize) {
-    overflowed_ = true;
-    return *this;
-  }
-  write_attribute_header(out_.data() + size_, AttributeType::data, value_size);
-  size_ += kAttributeHeaderSize;
-  write_length(message_size);
-  return *this;
-}
-
 MessageBuilder& MessageBuilder::add_integrity(Bytes key) {
   CHECK(stage_ == Stage::attributes);
   stage_ = Stage::integrity;

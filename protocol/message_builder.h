@@ -42,12 +42,6 @@ class MessageBuilder {
   MessageBuilder& add_password_algorithm(uint16_t algorithm);
   MessageBuilder& add_transmit_counter(TransmitCounter counter);
 
-  /// DATA whose value stands right behind this buffer, or is sent from elsewhere: only the four
-  /// bytes of the attribute's header are written, and size() counts no more. The length field
-  /// counts the value and its padding, so padding_of(value_size) zero bytes must follow the value.
-  /// The last attribute; a Data indication carries no integrity (RFC 8656, Section 11.3).
-  MessageBuilder& add_data_behind(size_t value_size);
-
   /// MESSAGE-INTEGRITY (HMAC-SHA1, 20 bytes) and -SHA256 (32 bytes, or `length` of 16..32 in steps
   /// of 4) over all that stands before; only FINGERPRINT, or SHA-256 after SHA-1, may follow.
   MessageBuilder& add_integrity(Bytes key);

@@ -80,7 +80,7 @@ TEST(MessageBuilder, OnceOverflowedItStaysSo) {
 TEST(MessageBuilder, ABufferWithoutRoomForAHeaderOverflowsAtOnce) {
   std::array<uint8_t, 19> buffer;
   MessageBuilder builder(buffer, Method::binding, MessageClass::success, kId);
-  builder.add_u32(Type::lifetime, 1).add_data_behind(4);
+  builder.add_u32(Type::lifetime, 1);
   EXPECT_TRUE(builder.overflowed());
   EXPECT_TRUE(builder.finish().empty());
 }
@@ -123,37 +123,6 @@ TEST(MessageBuilderDeathTest, RefusesAttributesThatNobodyWouldRead) {
   builder.add_fingerprint();
   EXPECT_DEATH(builder.add_integrity_sha256(bytes_of("key")), "CHECK failed");
   EXPECT_DEATH(builder.add_fingerprint(), "CHECK failed");
-}
-
-// A Data indication for a payload that stays where it is: 36 bytes in front for IPv4, 48 for IPv6.
-TEST(MessageBuilder, TheHeadOfADataIndicationFitsInFrontOfItsPayload) {
-  for (const auto& [peer, head_size] :
-       {std::pair{"198.51.100.7:5000", 36u}, std::pair{"[2001:db8::7]:5000", 48u}}) {
-    for (const std::string_view payload : {"", "a", "ab", "abc", "hello world!"}) {
-      std::vector<uint8_t> packet(head_size);
-      MessageBuilder head(packet, Method::data, MessageClass::indication, kId);
-      head.add_xor_address(Type::xor_peer_address, *TransportAddress::parse(peer))
-          .add_data_behind(payload.size());
-      EXPECT_EQ(head.finish().size(), head_size);
-
-      packet.insert(packet.end(), payload.begin(), payload.end());
-      packet.resize(packet.size() + padding_of(payload.size()));
-      const auto message = MessageView::parse(packet);
-      ASSERT_TRUE(message);
-      EXPECT_EQ(text_of(*message->value(Type::data)), payload);
-    }
-  }
-}
-
-TEST(MessageBuilder, DataBehindHasItsLimitToo) {
-  std::array<uint8_t, 64> buffer;
-  MessageBuilder fits(buffer, Method::data, MessageClass::indication, kId);
-  EXPECT_FALSE(fits.add_data_behind(0xFFFC - 4).overflowed());
-  MessageBuilder too_long(buffer, Method::data, MessageClass::indication, kId);
-  EXPECT_TRUE(too_long.add_data_behind(0xFFFC - 3).overflowed());
-  MessageBuilder no_room(MutableBytes{buffer}.first(23), Method::data, MessageClass::indication,
-                         kId);
-  EXPECT_TRUE(no_room.add_data_behind(1).overflowed());
 }
 
 }  // namespace
