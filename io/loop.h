@@ -1,6 +1,6 @@
 // Loop: the contract of a shard's I/O. uring_loop.cc and epoll_loop.cc implement it for the kernel,
-// tests/simulation/simulated_loop.cc for the simulation; tests/io/loop_contract_test.cc holds all
-// to it.
+// tests/simulation/world/simulated_loop.cc for the simulation; tests/io/loop_contract_test.cc holds
+// all to it.
 #pragma once
 
 #include <cstdint>

@@ -1,22 +1,18 @@
-// The loop contract, life: sockets that come, go and move, waking, waiting, and what a pass may
-// cost. loop_receive_, loop_send_ and loop_error_contract_test.cc hold the rest.
+// The loop contract, life: sockets that come, go and move. Its other parts are the files named
+// loop_*_contract_test.cc beside this one.
 #include <dirent.h>
 #include <gmock/gmock.h>
 #include <sys/resource.h>
 
-#include <atomic>
 #include <set>
 #include <thread>
 
-#include "io/udp_socket.h"
-#include "tests/io/allocation_counter.h"
 #include "tests/io/loop_harness.h"
 
 namespace uturn {
 namespace {
 
 using testing::ElementsAre;
-using testing::ElementsAreArray;
 
 class LoopLife : public LoopContract {
  protected:
@@ -25,12 +21,13 @@ class LoopLife : public LoopContract {
     spec.address = address;
     return spec;
   }
-  // A bound socket that no loop has yet.
-  static LooseSocket loose_socket(TransportAddress& address) {
-    auto socket = UdpSocket::open(spec_of(at("127.0.0.1:0")), true);
-    CHECK(socket);
-    address = socket->local_address();
-    return {socket->release()};
+  // A bound socket that no loop has any more.
+  LooseSocket loose_socket(TransportAddress& address) {
+    const auto maker = new_loop();
+    const auto id = maker->open(spec_of(at("127.0.0.1:0")), 0);
+    CHECK(id);
+    address = maker->local_address(*id);
+    return maker->detach(*id);
   }
   static size_t open_descriptors() {
     size_t count = 0;
@@ -177,6 +174,7 @@ TEST_P(LoopLife, AdoptingCanDiscardWhatWasQueued) {
 }
 
 TEST_P(LoopLife, SocketsMayComeBeforeTheLoopStartsInAnotherThread) {
+  if (!world_has().real_time) GTEST_SKIP() << "one thread has all of the simulation";
   auto early = GetParam().loop(small_settings());
   ASSERT_TRUE(early);
   TransportAddress address;
@@ -338,6 +336,7 @@ TEST_P(LoopLife, AFullSocketTableIsSaid) {
 }
 
 TEST_P(LoopLife, WithoutDescriptorsLeftTheLoopLivesOn) {
+  if (!world_has().descriptors) GTEST_SKIP() << "a simulated socket takes no descriptor";
   const SocketId relay = open("127.0.0.1:0");
   notebook.on_datagram = echo_on(*loop);
   const auto peer = stranger();
@@ -356,127 +355,7 @@ TEST_P(LoopLife, WithoutDescriptorsLeftTheLoopLivesOn) {
   EXPECT_TRUE(loop->open(spec_of(at("127.0.0.1:0")), 0));
 }
 
-TEST_P(LoopLife, WakeFromAnotherThreadEndsTheWaiting) {
-  std::atomic<bool> waiting = false;
-  std::thread other([&] {
-    while (!waiting.load()) std::this_thread::yield();
-    loop->wake();
-  });
-  const Instant before = loop->now().monotonic;
-  waiting.store(true);
-  while (notebook.wakes == 0) loop->run_pass(notebook, before + 60s);
-  other.join();
-  EXPECT_LT(loop->now().monotonic - before, 30s);
-}
-
-TEST_P(LoopLife, ManyWakesFoldIntoOneAndNoneIsLost) {
-  for (int round = 1; round <= 3; ++round) {
-    for (int i = 0; i < 100; ++i) loop->wake();
-    ASSERT_TRUE(pass_until([&] { return notebook.wakes == round; }));
-    settle();
-    EXPECT_EQ(notebook.wakes, round);
-  }
-}
-
-TEST_P(LoopLife, AWakeFromWithinThePassCausesAnother) {
-  const SocketId relay = open("127.0.0.1:0");
-  notebook.on_datagram = [&](ReceivedDatagram&) { loop->wake(); };
-  stranger()->send(address_of(relay), "wake yourself");
-  ASSERT_TRUE(pass_until([&] { return notebook.wakes == 1; }));
-}
-
-TEST_P(LoopLife, AnIdlePassLastsUntilItsTime) {
-  open("127.0.0.1:0");
-  const Instant end = loop->now().monotonic + 50ms;
-  int passes = 0;
-  for (; !is_past(end, loop->now()); ++passes) loop->run_pass(notebook, end);
-  EXPECT_LE(passes, 10) << "the loop does not sleep";
-  EXPECT_LT(loop->now().monotonic, end + 5s);
-  EXPECT_EQ(loop->counters().passes, static_cast<uint64_t>(passes));
-}
-
-TEST_P(LoopLife, AfterEmptyDatagramsAndExhaustedBuffersTheLoopSleepsAgain) {
-  LoopSettings settings = small_settings();
-  settings.small_buffers = 4;
-  restart(settings);
-  const SocketId relay = open("127.0.0.1:0");
-  const auto peer = stranger();
-  for (int i = 0; i < 40; ++i) peer->send(address_of(relay), i % 3 ? "x" : "");
-  ASSERT_TRUE(receive(40));
-  settle();
-  const Instant end = loop->now().monotonic + 100ms;
-  int passes = 0;
-  for (; !is_past(end, loop->now()); ++passes) loop->run_pass(notebook, end);
-  EXPECT_LE(passes, 10);
-}
-
-TEST_P(LoopLife, APassWhoseTimeHasComeDoesNotWait) {
-  const Instant before = loop->now().monotonic;
-  for (int i = 0; i < 100; ++i) loop->run_pass(notebook, before - 1s);
-  loop->run_pass(notebook, Instant{});
-  EXPECT_LT(loop->now().monotonic - before, 5s);
-}
-
-TEST_P(LoopLife, ADatagramEndsTheWaitingThatHasNoEnd) {
-  const SocketId relay = open("127.0.0.1:0");
-  stranger()->send(address_of(relay), "wake up");
-  while (notebook.received.empty()) loop->run_pass(notebook, kNever);
-  EXPECT_THAT(notebook.texts(), ElementsAre("wake up"));
-}
-
-TEST_P(LoopLife, TheCalendarIsCarriedOnByTheMonotonicClock) {
-  const Now first = loop->now();
-  const auto system = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-  EXPECT_LE(std::chrono::abs(first.calendar - system), 2s);
-  EXPECT_LE(first.monotonic, loop->now().monotonic);
-}
-
-TEST_P(LoopLife, APassAllocatesNothing) {
-  const SocketId listener = open_listener("0.0.0.0:0");
-  const SocketId relay = open("127.0.0.1:0");
-  const TransportAddress server{ip("127.0.0.1"), address_of(listener).port};
-  const TransportAddress nobody = stranger()->address();
-  const auto client = stranger();
-
-  struct Relaying : LoopHandler {
-    void on_datagrams(std::span<ReceivedDatagram> batch) override {
-      for (ReceivedDatagram& d : batch) {
-        ++count;
-        IpFields fields;
-        fields.source = d.to;
-        loop->send({d.socket, d.from, d.packet.header(4), d.packet.bytes(), fields});
-        const MutableBytes answer = loop->lend(100);
-        loop->send({relay, nobody, {}, answer, {}});
-      }
-    }
-    void on_icmp_error(const IcmpError&) override { ++count; }
-    void on_wake() override {}
-    Loop* loop = nullptr;
-    SocketId relay;
-    TransportAddress nobody;
-    size_t count = 0;
-  } relaying;
-  relaying.loop = loop.get();
-  relaying.relay = relay;
-  relaying.nobody = nobody;
-
-  const std::string train = pattern(20 * 300, 0);
-  const auto talk = [&] {
-    client->send_train(server, train, 300);
-    client->send(server, "");
-    client->send(address_of(relay), "a datagram");
-    loop->wake();
-    for (int i = 0; i < 10; ++i) pass(*loop, relaying);
-  };
-  talk();  // whatever is made once is made now
-  relaying.count = 0;
-  const AllocationCounter allocations;
-  talk();
-  EXPECT_EQ(allocations.count(), 0u);
-  EXPECT_GT(relaying.count, 22u) << "nothing was relayed";
-}
-
-INSTANTIATE_TEST_SUITE_P(Kernel, LoopLife, testing::ValuesIn(kernel_worlds()), name_of_world);
+INSTANTIATE_TEST_SUITE_P(Worlds, LoopLife, testing::ValuesIn(all_worlds()), name_of_world);
 
 }  // namespace
 }  // namespace uturn

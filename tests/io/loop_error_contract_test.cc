@@ -144,7 +144,7 @@ TEST_P(LoopErrors, AClosedSocketsErrorsAreNotTold) {
   EXPECT_TRUE(notebook.errors.empty());
 }
 
-INSTANTIATE_TEST_SUITE_P(Kernel, LoopErrors, testing::ValuesIn(kernel_worlds()), name_of_world);
+INSTANTIATE_TEST_SUITE_P(Worlds, LoopErrors, testing::ValuesIn(all_worlds()), name_of_world);
 
 }  // namespace
 }  // namespace uturn

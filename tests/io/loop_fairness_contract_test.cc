@@ -69,7 +69,7 @@ TEST_P(LoopFairness, AFloodDelaysNoWake) {
   EXPECT_EQ(notebook.wakes, 1);
 }
 
-INSTANTIATE_TEST_SUITE_P(Kernel, LoopFairness, testing::ValuesIn(kernel_worlds()), name_of_world);
+INSTANTIATE_TEST_SUITE_P(Worlds, LoopFairness, testing::ValuesIn(all_worlds()), name_of_world);
 
 }  // namespace
 }  // namespace uturn

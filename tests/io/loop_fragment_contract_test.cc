@@ -63,6 +63,7 @@ class LoopFragments : public LoopContract {
 };
 
 TEST_P(LoopFragments, DfIsSetOnTheOneDatagramThatAskedForIt) {
+  if (!world_has().fragmentation) GTEST_SKIP() << "nobody captures packets of the simulation";
   Capture capture;
   if (!capture.is_allowed()) GTEST_SKIP() << "raw sockets are not allowed";
   const SocketId relay = open("127.0.0.1:0");
@@ -80,6 +81,7 @@ TEST_P(LoopFragments, DfIsSetOnTheOneDatagramThatAskedForIt) {
 }
 
 TEST_P(LoopFragments, OnIpv6WhatIsTooLongIsFragmentedUnlessItAskedNotToBe) {
+  if (!world_has().fragmentation) GTEST_SKIP() << "the simulated network has no MTU";
   const SocketId relay = open("[::1]:0");
   const auto peer = stranger("::1");
   const std::string too_long = pattern(65'507, 1);  // with its headers above loopback's 65,536
@@ -96,6 +98,7 @@ TEST_P(LoopFragments, OnIpv6WhatIsTooLongIsFragmentedUnlessItAskedNotToBe) {
 }
 
 TEST_P(LoopFragments, ARunTheDeviceForbidsIsSentSinglyAndItsDestinationRemembered) {
+  if (!world_has().segmentation) GTEST_SKIP() << "the simulation sends no runs";
   const bool allowed = in_network_with_mtu(1'500, [this] {
     restart(small_settings());
     const SocketId relay = open("127.0.0.1:0");
@@ -121,7 +124,7 @@ TEST_P(LoopFragments, ARunTheDeviceForbidsIsSentSinglyAndItsDestinationRemembere
   if (!allowed) GTEST_SKIP() << "network namespaces are not allowed";
 }
 
-INSTANTIATE_TEST_SUITE_P(Kernel, LoopFragments, testing::ValuesIn(kernel_worlds()), name_of_world);
+INSTANTIATE_TEST_SUITE_P(Worlds, LoopFragments, testing::ValuesIn(all_worlds()), name_of_world);
 
 }  // namespace
 }  // namespace uturn

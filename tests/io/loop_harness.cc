@@ -150,11 +150,21 @@ std::unique_ptr<Stranger> kernel_stranger(std::string_view text) {
   return std::make_unique<KernelStranger>(ip(text));
 }
 
-std::vector<World> kernel_worlds() {
-  const auto uring = probe_uring();
-  return {{"epoll", [](const LoopSettings& s) { return make_epoll_loop(s); }, kernel_stranger, ""},
-          {"io_uring", [](const LoopSettings& s) { return make_uring_loop(s); }, kernel_stranger,
-           uring ? "" : uring.error()}};
+std::vector<World> all_worlds() {
+  World epoll;
+  epoll.name = "epoll";
+  epoll.loop = make_epoll_loop;
+  epoll.stranger = kernel_stranger;
+  epoll.has = {.segmentation = true,
+               .fragmentation = true,
+               .descriptors = true,
+               .real_time = true,
+               .no_allocation = true};
+  World uring = epoll;
+  uring.name = "io_uring";
+  uring.loop = make_uring_loop;
+  if (const auto possible = probe_uring(); !possible) uring.missing = possible.error();
+  return {epoll, uring, simulated_world()};
 }
 
 std::string name_of_world(const testing::TestParamInfo<World>& info) { return info.param.name; }
@@ -219,6 +229,7 @@ LoopSettings LoopContract::small_settings() {
 
 void LoopContract::SetUp() {
   if (!GetParam().missing.empty()) GTEST_SKIP() << GetParam().missing;
+  GetParam().begin();
   loop = new_loop();
 }
 

@@ -39,12 +39,23 @@ class Stranger {
   virtual bool has_heard_nothing() = 0;
 };
 
+/// What only a kernel has. A test that needs it says so, and is skipped elsewhere.
+struct Capabilities {
+  bool segmentation = false;   ///< GSO and GRO
+  bool fragmentation = false;  ///< an MTU, DF and raw sockets that see them
+  bool descriptors = false;    ///< a limit of them
+  bool real_time = false;      ///< clocks that go on by themselves, and other threads
+  bool no_allocation = false;  ///< a loop made for the data path
+};
+
 /// Where a loop and its strangers live: the kernel, or a simulation.
 struct World {
   std::string name;
+  std::function<void()> begin = [] {};  ///< before each test
   std::function<std::unique_ptr<Loop>(const LoopSettings&)> loop;
   std::function<std::unique_ptr<Stranger>(std::string_view ip)> stranger;  ///< on an ephemeral port
   std::string missing;  ///< why this machine cannot run it; empty: it can
+  Capabilities has;
   friend std::ostream& operator<<(std::ostream& out, const World& w) { return out << w.name; }
 };
 
@@ -102,6 +113,7 @@ class LoopContract : public testing::TestWithParam<World> {
   TransportAddress address_of(SocketId id) const { return loop->local_address(id); }
   /// Keeps the payload for as long as the loop may need it.
   void send(SocketId via, const TransportAddress& to, std::string_view payload, IpFields ip = {});
+  const Capabilities& world_has() const { return GetParam().has; }
 
   /// One pass that does not wait.
   void pass() { pass(*loop, notebook); }
@@ -125,8 +137,9 @@ class LoopContract : public testing::TestWithParam<World> {
   std::deque<std::string> said_;
 };
 
-/// The worlds of this machine's kernel.
-std::vector<World> kernel_worlds();
+/// epoll and io_uring on this machine's kernel, and the simulation.
+std::vector<World> all_worlds();
+World simulated_world();
 std::string name_of_world(const testing::TestParamInfo<World>& info);
 
 }  // namespace uturn

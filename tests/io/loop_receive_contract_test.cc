@@ -346,7 +346,7 @@ TEST_P(LoopReceive, ViewsStayValidUntilThePassEndsWhateverIsSentMeanwhile) {
   }));
 }
 
-INSTANTIATE_TEST_SUITE_P(Kernel, LoopReceive, testing::ValuesIn(kernel_worlds()), name_of_world);
+INSTANTIATE_TEST_SUITE_P(Worlds, LoopReceive, testing::ValuesIn(all_worlds()), name_of_world);
 
 }  // namespace
 }  // namespace uturn

@@ -34,8 +34,10 @@ TEST_P(LoopSend, ARunArrivesAsSingleDatagramsInOrder) {
   EXPECT_TRUE(peer->has_heard_nothing());
   EXPECT_EQ(loop->counters().datagrams_out, 150u);
   EXPECT_EQ(loop->counters().bytes_out, 150'000u);
-  EXPECT_GT(loop->counters().gso_sends, 0u);
-  EXPECT_GT(loop->counters().gso_datagrams, loop->counters().gso_sends);
+  if (world_has().segmentation) {
+    EXPECT_GT(loop->counters().gso_sends, 0u);
+    EXPECT_GT(loop->counters().gso_datagrams, loop->counters().gso_sends);
+  }
 }
 
 TEST_P(LoopSend, WithoutGsoTheSameArrives) {
@@ -261,7 +263,7 @@ TEST_P(LoopSend, ASendThatFailsIsCountedAndTheOthersLeave) {
   EXPECT_EQ(loop->counters().datagrams_out, 2u);
 }
 
-INSTANTIATE_TEST_SUITE_P(Kernel, LoopSend, testing::ValuesIn(kernel_worlds()), name_of_world);
+INSTANTIATE_TEST_SUITE_P(Worlds, LoopSend, testing::ValuesIn(all_worlds()), name_of_world);
 
 }  // namespace
 }  // namespace uturn

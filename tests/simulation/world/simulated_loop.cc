@@ -6,13 +6,21 @@
 namespace uturn {
 namespace {
 
-constexpr size_t kSocketQueue = 4'096;  // datagrams a loop's sockets hold before they drop
+constexpr size_t kQueueOverhead = 256;  // of a queued datagram, counted with its bytes
+constexpr size_t kSmallBuffer = 2'048;
 
 std::vector<uint8_t> joined(Bytes header, Bytes payload, size_t padding) {
   std::vector<uint8_t> bytes(header.begin(), header.end());
   bytes.insert(bytes.end(), payload.begin(), payload.end());
   bytes.resize(bytes.size() + padding);
   return bytes;
+}
+
+/// What every kernel refuses.
+bool may_leave(const TransportAddress& from, const TransportAddress& to, size_t size) {
+  constexpr size_t kMost = 65'507, kMost6 = 65'527;
+  return to.port != 0 && to.ip.family() == from.ip.family() &&
+         size <= (to.ip.is_v4() ? kMost : kMost6);
 }
 
 /// A datagram with nothing around it but its room: the sanitizer sees every byte beyond.
@@ -43,24 +51,19 @@ Result<SocketId, OpenError> SimulatedLoop::open(const UdpSocketSpec& spec, uint6
     if (network_.random().chance(trouble_.no_descriptors))
       return Failure{OpenError::no_descriptors};
   }
-  if (sockets_.size() >= settings_.max_sockets) return Failure{OpenError::no_descriptors};
+  if (!has_address_(spec.address.ip)) return Failure{OpenError::address_not_available};
   return bind(spec, tag);
 }
 
 Result<SocketId, OpenError> SimulatedLoop::bind(const UdpSocketSpec& spec, uint64_t tag) {
+  if (sockets_.size() >= settings_.max_sockets) return Failure{OpenError::no_descriptors};
   uint32_t slot = 0;
   while (sockets_.contains(slot)) ++slot;
   if (slot >= generations_.size()) generations_.resize(slot + 1);
   const SocketId id{slot, generations_[slot]};
 
   Endpoint endpoint;
-  endpoint.receive = [this, id](const VirtualDatagram& datagram) {
-    if (arrived_.size() < kSocketQueue) {
-      arrived_.push_back({id, datagram});
-    } else {
-      ++counters_.kernel_drops;
-    }
-  };
+  endpoint.receive = [this, id](const VirtualDatagram& datagram) { arrive(id, datagram); };
   if (spec.kind == SocketKind::relay) {
     endpoint.unreachable = [this, id, tag](const TransportAddress& destination) {
       constexpr uint8_t kUnreachable = 3, kPort = 3, kUnreachable6 = 1, kPort6 = 4;
@@ -74,7 +77,12 @@ Result<SocketId, OpenError> SimulatedLoop::bind(const UdpSocketSpec& spec, uint6
   if (!network_.bind(address, std::move(endpoint), owner, spec.reuse_port)) {
     return Failure{OpenError::address_in_use};
   }
-  sockets_[slot] = {address, tag, id.generation, true, spec.kind, spec.reuse_port};
+  Socket& socket = sockets_[slot];
+  socket.address = address;
+  socket.tag = tag;
+  socket.generation = id.generation;
+  socket.takes_large = spec.kind == SocketKind::listener;
+  socket.queue.limit = static_cast<size_t>(spec.receive_buffer);
   return id;
 }
 
@@ -88,23 +96,22 @@ Result<SocketId, OpenError> SimulatedLoop::adopt(LooseSocket socket, const UdpSo
   at.address = loose.address;
   auto id = bind(at, tag);
   if (id && !discard_queued) {
-    for (const VirtualDatagram& datagram : loose.queued) arrived_.push_back({*id, datagram});
+    for (const VirtualDatagram& datagram : loose.queue.datagrams) arrive(*id, datagram);
   }
   return id;
 }
 
 LooseSocket SimulatedLoop::detach(SocketId id) {
-  CHECK(is_current(id));
+  const Socket* socket = find(id);
+  if (!socket) return {};
+  flush();
   static int next_handle = 1;
   const int handle = next_handle++;
   auto loose = std::make_unique<Loose>();
-  loose->address = sockets_.at(id.slot).address;
-  for (const Arrived& arrived : arrived_) {
-    if (arrived.socket == id) loose->queued.push_back(arrived.datagram);
-  }
-  close(id);
+  loose->address = socket->address;
+  loose->queue = remove(id);
   Endpoint endpoint;
-  endpoint.receive = [into = loose.get()](const VirtualDatagram& d) { into->queued.push_back(d); };
+  endpoint.receive = [into = loose.get()](const VirtualDatagram& d) { into->queue.push(d); };
   CHECK(network_.bind(loose->address, std::move(endpoint), static_cast<uint64_t>(handle)));
   loose_sockets()[handle] = std::move(loose);
   return {handle};
@@ -117,27 +124,38 @@ void SimulatedLoop::close_loose(LooseSocket socket) {
 }
 
 void SimulatedLoop::close(SocketId id) {
-  if (!is_current(id)) return;
+  if (!find(id)) return;
   flush();
+  remove(id);
+  for (ReceivedDatagram& datagram : batch_) {
+    if (datagram.socket == id) datagram.socket = SocketId{};
+  }
+}
+
+SimulatedLoop::Queue SimulatedLoop::remove(SocketId id) {
+  auto node = sockets_.extract(id.slot);
   const auto owner = reinterpret_cast<uint64_t>(this) ^ uint64_t { id.slot } << 48;
-  network_.unbind(sockets_.at(id.slot).address, owner);
-  sockets_.erase(id.slot);
+  network_.unbind(node.mapped().address, owner);
   ++generations_[id.slot];
-  std::erase_if(arrived_, [&](const Arrived& a) { return a.socket == id; });
+  std::erase(waiting_, id);
   std::erase_if(errors_, [&](const IcmpError& e) { return e.socket == id; });
+  return std::move(node.mapped().queue);
 }
 
 TransportAddress SimulatedLoop::local_address(SocketId id) const {
-  return sockets_.at(id.slot).address;
+  const auto found = sockets_.find(id.slot);
+  const bool is_open = found != sockets_.end() && found->second.generation == id.generation;
+  return is_open ? found->second.address : TransportAddress{};
 }
 
 void SimulatedLoop::send(const OutgoingDatagram& datagram) {
-  if (!is_current(datagram.via)) {
+  const Socket* socket = find(datagram.via);
+  const size_t size = datagram.header.size() + datagram.payload.size() + datagram.padding;
+  if (!socket || !may_leave(socket->address, datagram.to, size)) {
     ++counters_.send_error_drops;
     return;
   }
-  const Socket& socket = sockets_.at(datagram.via.slot);
-  TransportAddress from = socket.address;
+  TransportAddress from = socket->address;
   if (from.ip.is_unspecified()) from.ip = datagram.ip.source;
   const uint8_t ttl = datagram.ip.ttl == 0 ? 64 : datagram.ip.ttl;
   queued_.push_back({from, datagram.to, joined(datagram.header, datagram.payload, datagram.padding),
@@ -172,26 +190,62 @@ void SimulatedLoop::run_pass(LoopHandler& handler, Instant wake_at) {
 }
 
 void SimulatedLoop::deliver_batch(LoopHandler& handler) {
-  const size_t count = std::min<size_t>(arrived_.size(), settings_.batch);
-  if (count == 0) return;
-  std::vector<Arrived> taken;
   std::vector<ExactBuffer> buffers;
-  std::vector<ReceivedDatagram> batch;
-  buffers.reserve(count);
-  for (size_t i = 0; i < count; ++i) {
-    taken.push_back(std::move(arrived_.front()));
-    arrived_.pop_front();
-    const auto& [socket, datagram] = taken.back();
-    buffers.emplace_back(datagram.bytes);
+  SocketId from;
+  while (batch_.size() < settings_.batch) {
+    const auto datagram = take_next(from);
+    if (!datagram) break;
+    const ExactBuffer& buffer = buffers.emplace_back(datagram->bytes);
     counters_.datagrams_in += 1;
-    counters_.bytes_in += datagram.bytes.size();
-    batch.push_back({socket, sockets_.at(socket.slot).tag, datagram.from, datagram.to.ip,
-                     datagram.dscp, datagram.ecn, datagram.ttl,
-                     Packet{{buffers.back().room.get(), kHeadroom},
-                            {buffers.back().bytes.get(), datagram.bytes.size()}}});
+    counters_.bytes_in += datagram->bytes.size();
+    batch_.push_back(
+        {from, sockets_.at(from.slot).tag, datagram->from, datagram->to.ip, datagram->dscp,
+         datagram->ecn, datagram->ttl,
+         Packet{{buffer.room.get(), kHeadroom}, {buffer.bytes.get(), datagram->bytes.size()}}});
   }
-  handler.on_datagrams(batch);
+  if (!batch_.empty()) handler.on_datagrams(batch_);
   flush();
+  batch_.clear();
+}
+
+// One of each socket in turn. What is longer than a relay socket's buffers is dropped, and the next
+// one finds larger ones.
+std::optional<VirtualDatagram> SimulatedLoop::take_next(SocketId& from) {
+  while (!waiting_.empty()) {
+    from = waiting_.front();
+    waiting_.pop_front();
+    Socket& socket = sockets_.at(from.slot);
+    VirtualDatagram datagram = socket.queue.pop();
+    counters_.kernel_drops += std::exchange(socket.queue.drops, 0);
+    if (!socket.queue.datagrams.empty()) waiting_.push_back(from);
+    if (socket.takes_large || datagram.bytes.size() <= kSmallBuffer) return datagram;
+    ++counters_.truncated_drops;
+    socket.takes_large = true;
+  }
+  return std::nullopt;
+}
+
+void SimulatedLoop::arrive(SocketId id, const VirtualDatagram& datagram) {
+  Queue& queue = sockets_.at(id.slot).queue;
+  if (queue.datagrams.empty()) waiting_.push_back(id);
+  queue.push(datagram);
+}
+
+void SimulatedLoop::Queue::push(const VirtualDatagram& datagram) {
+  const size_t cost = datagram.bytes.size() + kQueueOverhead;
+  if (!datagrams.empty() && bytes + cost > limit) {
+    ++drops;
+    return;
+  }
+  bytes += cost;
+  datagrams.push_back(datagram);
+}
+
+VirtualDatagram SimulatedLoop::Queue::pop() {
+  VirtualDatagram datagram = std::move(datagrams.front());
+  datagrams.pop_front();
+  bytes -= datagram.bytes.size() + kQueueOverhead;
+  return datagram;
 }
 
 void SimulatedLoop::flush() {
@@ -202,9 +256,10 @@ void SimulatedLoop::flush() {
   }
 }
 
-bool SimulatedLoop::is_current(SocketId id) const {
+SimulatedLoop::Socket* SimulatedLoop::find(SocketId id) {
   const auto found = sockets_.find(id.slot);
-  return found != sockets_.end() && found->second.generation == id.generation;
+  const bool is_open = found != sockets_.end() && found->second.generation == id.generation;
+  return is_open ? &found->second : nullptr;
 }
 
 std::map<int, std::unique_ptr<SimulatedLoop::Loose>>& SimulatedLoop::loose_sockets() {

@@ -3,8 +3,10 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "io/lent_buffers.h"
@@ -25,9 +27,11 @@ class SimulatedLoop final : public Loop {
   ~SimulatedLoop() override;
 
   void set_trouble(const SocketTrouble& trouble) { trouble_ = trouble; }
+  /// Which addresses this machine has; every one, unless it is said.
+  void set_addresses(std::function<bool(const IpAddress&)> has) { has_address_ = std::move(has); }
   /// Has it anything to do without waiting? The scheduler of the simulation asks.
   bool is_ready() const {
-    return woken_ || !arrived_.empty() || !errors_.empty() || !queued_.empty();
+    return woken_ || !waiting_.empty() || !errors_.empty() || !queued_.empty();
   }
   size_t open_sockets() const { return sockets_.size(); }
   static size_t loose_sockets_left() { return loose_sockets().size(); }
@@ -50,35 +54,44 @@ class SimulatedLoop final : public Loop {
   std::string_view name() const override { return "simulated"; }
 
  private:
+  /// What a socket holds before it drops, by bytes, as the kernel's receive buffer.
+  struct Queue {
+    std::deque<VirtualDatagram> datagrams;
+    size_t bytes = 0;
+    size_t limit = 0;
+    uint64_t drops = 0;
+    void push(const VirtualDatagram& datagram);
+    VirtualDatagram pop();
+  };
   struct Socket {
     TransportAddress address;
     uint64_t tag = 0;
     uint32_t generation = 0;
-    bool is_open = false;
-    SocketKind kind{};
-    bool shares = false;
-  };
-  struct Arrived {
-    SocketId socket;
-    VirtualDatagram datagram;
+    bool takes_large = false;  ///< a listener, or a datagram was truncated once
+    Queue queue;
   };
   struct Loose {  ///< a detached socket goes on collecting, as the kernel's would
     TransportAddress address;
-    std::deque<VirtualDatagram> queued;
+    Queue queue;
   };
   /// Sockets between loops, by handle; of the whole network.
   static std::map<int, std::unique_ptr<Loose>>& loose_sockets();
 
-  bool is_current(SocketId id) const;
+  Socket* find(SocketId id);
   Result<SocketId, OpenError> bind(const UdpSocketSpec& spec, uint64_t tag);
+  void arrive(SocketId id, const VirtualDatagram& datagram);
+  Queue remove(SocketId id);
   void deliver_batch(LoopHandler& handler);
+  std::optional<VirtualDatagram> take_next(SocketId& from);
 
   VirtualNetwork& network_;
   LoopSettings settings_;
   SocketTrouble trouble_;
+  std::function<bool(const IpAddress&)> has_address_ = [](const IpAddress&) { return true; };
   std::map<uint32_t, Socket> sockets_;  ///< open ones, by slot
   std::vector<uint32_t> generations_;
-  std::deque<Arrived> arrived_;
+  std::deque<SocketId> waiting_;  ///< sockets with something queued, each once, in turn
+  std::vector<ReceivedDatagram> batch_;
   std::deque<IcmpError> errors_;
   std::vector<VirtualDatagram> queued_;
   LentBuffers lent_;
