@@ -124,6 +124,31 @@ TEST_P(LoopSend, HeaderAndPayloadAreOneDatagramWhereverTheyLie) {
   EXPECT_EQ(hear(*peer, 12), std::vector<std::string>(12, together));
 }
 
+// A Data indication ends with the zero bytes that its payload leaves to a multiple of four.
+TEST_P(LoopSend, PaddingArrivesBehindThePayloadAlsoWithinARun) {
+  for (const char* address : {"127.0.0.1", "::1"}) {
+    const SocketId relay = open(std::string_view(address) == "::1" ? "[::1]:0" : "127.0.0.1:0");
+    const auto peer = stranger(address);
+    const std::string head = "head";
+    const std::string body = "abcdefgh";
+    std::vector<std::string> sent;
+    const auto send_padded = [&](size_t size) {
+      const auto padding = static_cast<uint8_t>((4 - size % 4) % 4);
+      loop->send({relay, peer->address(), bytes_of(head), bytes_of(body).first(size), {}, padding});
+      sent.push_back(head + body.substr(0, size) + std::string(padding, '\0'));
+    };
+    for (size_t size = 0; size <= 8; ++size) send_padded(size);  // runs of 5 to 8 share a length
+    for (int i = 0; i < 20; ++i) send_padded(5);
+    send_padded(2);
+    loop->flush();
+    EXPECT_EQ(hear(*peer, sent.size()), sent) << address;
+    EXPECT_TRUE(peer->has_heard_nothing());
+  }
+  if (world_has().segmentation) {
+    EXPECT_GT(loop->counters().gso_datagrams, 20u);
+  }
+}
+
 TEST_P(LoopSend, DscpEcnAndTtlAreSetPerDatagram) {
   for (const char* address : {"127.0.0.1", "::1"}) {
     const bool v6 = std::string_view(address) == "::1";

@@ -310,6 +310,28 @@ TEST_F(Refusal, SinglySentDatagramsAreThoseOfTheRunWithoutASegmentSize) {
   EXPECT_THAT(sent, ElementsAre("one.", "two.", "end"));
 }
 
+TEST_F(Refusal, OfARunOfPaddedDatagramsLosesNoPadding) {
+  const std::string head = "head";
+  const std::string body = "abcdefgh";
+  for (const size_t size : {8u, 7u, 6u, 5u, 1u}) {
+    const auto padding = static_cast<uint8_t>((4 - size % 4) % 4);
+    queue.add(socket, {{}, peer(1), bytes_of(head), bytes_of(body).first(size), {}, padding}, now);
+  }
+  const SendRun& run = queue.build()[0];
+  ASSERT_EQ(run.datagrams, 5u);
+  const std::string together = bytes_in(queue.messages()[0].msg_hdr);
+  std::vector<std::string> sent;
+  queue.for_each_single(run, [&](const msghdr& message, size_t bytes) {
+    sent.push_back(bytes_in(message));
+    EXPECT_EQ(bytes, sent.back().size());
+  });
+  const std::string zeros(3, '\0');
+  EXPECT_THAT(sent,
+              ElementsAre("headabcdefgh", "headabcdefg" + zeros.substr(2),
+                          "headabcdef" + zeros.substr(1), "headabcde" + zeros, "heada" + zeros));
+  EXPECT_EQ(together, sent[0] + sent[1] + sent[2] + sent[3] + sent[4]);
+}
+
 TEST(GsoRefusals, StayBoundedUnderMoreDestinationsThanTheyHold) {
   GsoRefusals refusals(1);
   const auto address = [](uint32_t i) {
