@@ -63,7 +63,7 @@ struct ServerConfig {
   uint64_t listener_buffer = 4 * 1024 * 1024;  ///< bytes asked of SO_RCVBUF and SO_SNDBUF
   uint64_t relay_buffer = 256 * 1024;
   bool freebind = false;
-  Duration batch_wait = std::chrono::microseconds(200);  ///< only above 5,000 packets/s; 0: never
+  std::string software = "uturn";  ///< SOFTWARE of answers to the authenticated; empty: none
 };
 
 struct RelayConfig {

@@ -62,13 +62,22 @@ Misread read_realm(std::string_view text, std::string& to) {
   return std::nullopt;
 }
 
+Misread read_software(std::string_view text, std::string& to) {
+  constexpr size_t kMaxSoftware = 127;  // RFC 8489, Section 14.14: fewer than 128 characters
+  if (text.size() > kMaxSoftware || has_control_character(text)) {
+    return "expected at most 127 bytes without control characters, or nothing";
+  }
+  to = text;
+  return std::nullopt;
+}
+
 Misread read_workers(std::string_view text, uint32_t& to) {
-  constexpr uint32_t kMaxWorkers = 256;
+  constexpr uint32_t kMaxWorkers = 64;
   if (text == "auto") {
     to = 0;
     return std::nullopt;
   }
-  if (read_count(text, to, 1, kMaxWorkers)) return "expected auto or a number from 1 to 256";
+  if (read_count(text, to, 1, kMaxWorkers)) return "expected auto or a number from 1 to 64";
   return std::nullopt;
 }
 

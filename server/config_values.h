@@ -52,7 +52,8 @@ Misread read_path(std::string_view text, std::string& to);
 
 // server
 Misread read_realm(std::string_view text, std::string& to);
-Misread read_workers(std::string_view text, uint32_t& to);  ///< auto, or 1 to 256
+Misread read_software(std::string_view text, std::string& to);
+Misread read_workers(std::string_view text, uint32_t& to);  ///< auto, or 1 to 64
 std::string print_workers(uint32_t workers);
 Misread read_account(std::string_view text, std::string& to);
 Misread read_buffer(std::string_view text, uint64_t& to);

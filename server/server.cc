@@ -11,6 +11,7 @@
 
 #include "server/authentication.h"
 #include "server/capacity.h"
+#include "server/config_checks.h"
 #include "server/cpus.h"
 #include "server/privileges.h"
 #include "server/quick_start.h"
@@ -21,7 +22,6 @@
 namespace uturn {
 namespace {
 
-constexpr uint32_t kMaxWorkers = 64;  // a reservation token names its shard in one byte
 constexpr std::chrono::seconds kAddressPatience{30};
 
 }  // namespace
@@ -42,11 +42,9 @@ Server::~Server() {
 Result<Done, std::string> Server::start(Signals& signals) {
   const uint32_t wanted =
       config_.server.workers > 0 ? config_.server.workers : count_granted_cpus(this_process_cpus());
-  workers_ = static_cast<uint8_t>(std::min(wanted, kMaxWorkers));
+  workers_ = static_cast<uint8_t>(std::min<uint32_t>(wanted, kMaxShards));
   log_.info("uturn " UTURN_VERSION " starts", {{"workers", workers_}});
-  if (!config_.auth.required) {
-    log_.warn("authentication is off: anybody may relay through this server");
-  }
+  for (const std::string& warning : find_warnings(config_)) log_.warn(warning);
 
   if (auto chosen = choose_io(); !chosen) return chosen;
   choose_relay_addresses();
@@ -248,6 +246,7 @@ ShardSettings Server::shard_settings(uint8_t shard) const {
   settings.relay.channels = config_.relay.channels;
   settings.relay.default_family = config_.relay.default_family;
   settings.relay.external = ExternalAddresses{external_};
+  settings.relay.software = config_.server.software;
   settings.relay.shard = shard;
   settings.relay.shards = workers_;
   settings.relay_socket.receive_buffer = static_cast<int>(config_.server.relay_buffer);

@@ -37,12 +37,14 @@ struct UserReply {
 struct StopShard {};
 using ShardMessage = std::variant<ReservationClaim, ReservationReply, UserReply, StopShard>;
 
+inline constexpr uint8_t kMaxShards = 64;  ///< rings grow with its square
+
 /// Bounded rings, one for each pair of shards and one, behind a lock, for whoever is no shard. A
 /// full ring refuses: the sender's request then fails and its client tries again. Touched by
 /// requests, never per packet.
 class ShardChannel {
  public:
-  static constexpr size_t kCapacity = 256;  ///< messages under way between two shards
+  static constexpr size_t kCapacity = 64;  ///< messages under way between two shards
 
   /// `wake(shard)` makes that shard read its messages; called from any thread.
   ShardChannel(uint8_t shards, std::function<void(uint8_t)> wake);

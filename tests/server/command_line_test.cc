@@ -209,7 +209,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{{"serve", "--relay-ports", "9-8"},
                 "--relay-ports: expected ports MIN-MAX, 1 to 65535, like 49152-65535; found '9-8'"},
         Refusal{{"serve", "--workers", "0"},
-                "--workers: expected auto or a number from 1 to 256; found '0'"},
+                "--workers: expected auto or a number from 1 to 64; found '0'"},
         Refusal{{"serve", "--detect-external", "magic"},
                 "--detect-external: expected metadata or stun:HOST"},
         Refusal{{"serve", "--set", "limits.allocations"},

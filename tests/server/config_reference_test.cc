@@ -57,7 +57,7 @@ server:
   run_as: nobody:nogroup
   socket_buffer: {listeners: 1MiB, relay: 64KiB}
   freebind: true
-  batch_wait: 0
+  software: relay
 listeners: ["udp://127.0.0.1:0"]
 relay:
   addresses: [192.0.2.1, "2001:db8::1"]

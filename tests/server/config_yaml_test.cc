@@ -98,7 +98,7 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Mistake{"server: 5\n", "uturn.yaml:1: server: expected a map of its keys, found '5'"},
         Mistake{"server: {workers: many}\n",
-                "uturn.yaml:1: server.workers: expected auto or a number from 1 to 256; found "
+                "uturn.yaml:1: server.workers: expected auto or a number from 1 to 64; found "
                 "'many'"},
         Mistake{"server: {workers: [1]}\n",
                 "uturn.yaml:1: server.workers: expected one value, found a list"},
@@ -118,9 +118,11 @@ INSTANTIATE_TEST_SUITE_P(
                 "written like 256KiB or 4MiB; found '1KiB'"},
         Mistake{"server: {freebind: maybe}\n",
                 "uturn.yaml:1: server.freebind: expected true or false; found 'maybe'"},
+        Mistake{"server: {software: \"a\\u0007b\"}\n",
+                "uturn.yaml:1: server.software: expected at most 127 bytes without control "
+                "characters, or nothing; found 'a?b'"},
         Mistake{"server: {batch_wait: 1s}\n",
-                "uturn.yaml:1: server.batch_wait: expected a duration from 0 to 10ms, written like "
-                "200us, 30s, 10m or 1h; found '1s'"},
+                "uturn.yaml:1: server.batch_wait: batched waits are not in this version"},
         Mistake{"listeners: udp://0.0.0.0:3478\n",
                 "uturn.yaml:1: listeners: expected a list, like [a, b]"},
         Mistake{"listeners:\n  - udp://0.0.0.0:3478\n  - tcp://0.0.0.0:3478\n",
@@ -293,7 +295,7 @@ TEST(ConfigYaml, WhatAVariableHeldIsNotShown) {
   ConfigReading reading;
   reading.environment["TOKEN"] = "swordfish";
   EXPECT_EQ(problem_of(reading.yaml("server: {workers: \"${TOKEN}\"}\n")),
-            "uturn.yaml:1: server.workers: expected auto or a number from 1 to 256; found "
+            "uturn.yaml:1: server.workers: expected auto or a number from 1 to 64; found "
             "'${TOKEN}'");
 }
 
