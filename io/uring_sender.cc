@@ -10,6 +10,7 @@ UringSender::UringSender(const LoopSettings& settings, UringReceiver& receiver,
     : receiver_(receiver), counters_(counters), queue_(settings.send_queue, settings.gso) {
   CHECK(settings.send_queue <= kMaxRingSlots);
   failures_.reserve(settings.send_queue);
+  completed_.reserve(settings.send_queue);
 }
 
 void UringSender::submit(Ring& ring) {
@@ -21,12 +22,14 @@ void UringSender::submit(Ring& ring) {
     io_uring_sqe_set_data64(&entry, UserData{RingRequest::send, {i, 0}}.encode());
   }
   under_way_ = static_cast<uint32_t>(runs.size());
+  completed_.assign(runs.size(), false);
   ring.submit();
 }
 
 void UringSender::on_completion(uint32_t run, int result) {
   CHECK(under_way_ > 0);
   --under_way_;
+  completed_[run] = true;
   if (result < 0) {
     failures_.push_back({run, -result});
   } else {
@@ -35,7 +38,11 @@ void UringSender::on_completion(uint32_t run, int result) {
 }
 
 void UringSender::on_completions_lost() {
-  counters_.send_error_drops += std::exchange(under_way_, 0);
+  for (uint32_t run = 0; under_way_ > 0; ++run) {
+    if (completed_[run]) continue;
+    count_dropped(SendFate::drop_failed, queue_.runs()[run].datagrams);
+    --under_way_;
+  }
 }
 
 void UringSender::settle(Instant now) {

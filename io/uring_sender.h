@@ -45,6 +45,7 @@ class UringSender {
   LoopCounters& counters_;
   SendQueue queue_;
   uint32_t under_way_ = 0;
+  std::vector<bool> completed_;  ///< by run
   std::vector<FailedSend> failures_;
 };
 

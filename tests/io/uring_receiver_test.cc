@@ -98,7 +98,7 @@ TEST_F(LostCompletions, LeaveNoSocketDeafOnceTheyAreNoticed) {
   EXPECT_FALSE(hears(deaf, "nobody listens"));
   receiver_.on_completions_lost();
   pass();
-  EXPECT_TRUE(hears(deaf, "listening again"));
+  ASSERT_TRUE(hears(deaf, "listening again"));
   EXPECT_EQ(heard_.front(), "nobody listens") << "what the socket had queued meanwhile";
   EXPECT_TRUE(hears(healthy, "and I never stopped"));
   EXPECT_FALSE(receiver_.has_doubted());
