@@ -201,7 +201,7 @@ void UringLoop::stop_receiving(SocketId id) {
 
 TransportAddress UringLoop::local_address(SocketId id) const {
   const OpenSocket* socket = sockets_.find(id);
-  return socket ? socket->address : TransportAddress{};
+  return socket && !receiver_.is_departing(id) ? socket->address : TransportAddress{};
 }
 
 void UringLoop::run_pass(LoopHandler& handler, Instant wake_at) {

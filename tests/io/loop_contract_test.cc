@@ -250,6 +250,7 @@ TEST_P(LoopLife, ATrainThatWasHalfDeliveredArrivesWholeWhereItsSocketIsDetached)
   ASSERT_TRUE(receive(1));
   const auto there = other->adopt(loop->detach(here), spec_of(address), 2, false);
   ASSERT_TRUE(there);
+  EXPECT_EQ(address_of(here), TransportAddress{}) << "stale";
   const SocketId successor = open_listener("127.0.0.1:0", 3);  // perhaps in the same slot
   Notebook theirs;
   EXPECT_TRUE(pass_until(*other, theirs, [&] {
