@@ -33,6 +33,13 @@ Rejected unauthenticated(AuthFailure why) {
   return {.code = ErrorCode::unauthenticated, .challenge = true, .why = why};
 }
 
+Rejected stale(NonceVerdict nonce) {
+  return {
+      .code = ErrorCode::stale_nonce,
+      .challenge = true,
+      .why = nonce == NonceVerdict::stale ? AuthFailure::stale_nonce : AuthFailure::alien_nonce};
+}
+
 /// "With any quotes and trailing nulls removed" (RFC 8489, Section 9.2.2).
 std::string_view without_quotes_and_nulls(Bytes value) {
   std::string_view text = text_of(value);
@@ -220,8 +227,13 @@ std::optional<AuthVerdict> Authenticator::try_rest_secrets(const Attempt& attemp
   return std::nullopt;
 }
 
+// A directory may be slow, and the request then waits in a bounded table. Only who shows a nonce of
+// ours, and so receives at the address it sends from, gets a place there; the others learn a new
+// nonce first.
 AuthVerdict Authenticator::ask_directories(const Attempt& attempt, size_t from,
                                            DirectoryTicket ticket) const {
+  const NonceVerdict nonce = nonces_.check(attempt.nonce, attempt.client, attempt.now);
+  if (from < directories_.size() && nonce != NonceVerdict::fresh) return stale(nonce);
   const UserQuestion question{attempt.username, attempt.userhash, settings_.realm};
   for (size_t i = from; i < directories_.size(); ++i) {
     const UserLookup found = directories_[i]->look_up(question, ticket, attempt.now);
@@ -249,13 +261,11 @@ AuthVerdict Authenticator::accept(const Attempt& attempt, const User& user, cons
 
 AuthVerdict Authenticator::check_nonce(const Attempt& attempt, Identity identity) const {
   Accepted accepted{.identity = std::move(identity), .integrity = attempt.choice.answer_by};
-  const NonceVerdict verdict = nonces_.check(attempt.nonce, attempt.client, attempt.now);
-  if (verdict == NonceVerdict::fresh) return accepted;
-  return Rejected{
-      .code = ErrorCode::stale_nonce,
-      .challenge = true,
-      .proved = std::move(accepted),
-      .why = verdict == NonceVerdict::stale ? AuthFailure::stale_nonce : AuthFailure::alien_nonce};
+  const NonceVerdict nonce = nonces_.check(attempt.nonce, attempt.client, attempt.now);
+  if (nonce == NonceVerdict::fresh) return accepted;
+  Rejected rejected = stale(nonce);
+  rejected.proved = std::move(accepted);
+  return rejected;
 }
 
 void Authenticator::add_challenge(MessageBuilder& answer, const ClientAddress& client,

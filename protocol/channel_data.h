@@ -11,6 +11,8 @@
 namespace uturn {
 
 inline constexpr size_t kChannelHeaderSize = 4;
+/// The longest payload that still fits a UDP datagram behind the header.
+inline constexpr size_t kMaxChannelPayload = 65'507 - kChannelHeaderSize;
 
 /// Which numbers may be bound: RFC 8656 has 0x4000..0x4FFF, RFC 5766 had 0x4000..0x7FFF.
 enum class ChannelRange : uint8_t { rfc8656, rfc5766 };

@@ -78,7 +78,7 @@ Outcome Relay::reject_unproved(const Arrival& arrival, const MessageView& messag
 // FINGERPRINT answers FINGERPRINT; nobody else needs its eight bytes.
 Outcome Relay::send_answer(MessageBuilder& builder, const Arrival& arrival, const MessageView& to) {
   if (to.fingerprint_offset() != 0) builder.add_fingerprint();
-  if (builder.overflowed()) return Drop{DropReason::answer_too_long};
+  if (builder.overflowed()) return Drop{DropReason::too_long};
   IpFields ip;
   ip.source = arrival.five_tuple.server.ip;
   return Answer{builder.finish(), ip};

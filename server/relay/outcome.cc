@@ -63,8 +63,8 @@ std::string_view name_of(DropReason reason) {
       return "pending_too_long";
     case DropReason::directory_failed:
       return "directory_failed";
-    case DropReason::answer_too_long:
-      return "answer_too_long";
+    case DropReason::too_long:
+      return "too_long";
     case DropReason::count_:
       break;
   }

@@ -45,7 +45,7 @@ enum class DropReason : uint8_t {
   pending_full,
   pending_too_long,  ///< a request longer than what may wait
   directory_failed,  ///< the directory could not answer; the client retransmits
-  answer_too_long,
+  too_long,          ///< with our header it would be longer than a datagram can be
   count_,
 };
 inline constexpr size_t kDropReasons = static_cast<size_t>(DropReason::count_);

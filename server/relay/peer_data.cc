@@ -28,6 +28,7 @@ Outcome Relay::peer_data(RelayTag tag, const PeerAddress& peer, const IpFields& 
   forward.ip.source = allocation->five_tuple.server.ip;
 
   if (const ChannelBinding* channel = allocation->channels.find(peer, now)) {
+    if (packet.size() > kMaxChannelPayload) return Drop{DropReason::too_long};
     const MutableBytes header = packet.header(kChannelHeaderSize);
     write_channel_header(header.first<kChannelHeaderSize>(), channel->number,
                          static_cast<uint16_t>(packet.size()));
@@ -35,7 +36,7 @@ Outcome Relay::peer_data(RelayTag tag, const PeerAddress& peer, const IpFields& 
     return forward;
   }
 
-  if (packet.size() > kMaxIndicatedPayload) return Drop{DropReason::answer_too_long};
+  if (packet.size() > kMaxIndicatedPayload) return Drop{DropReason::too_long};
   const TransportAddress shown = settings_.external.outward(peer);
   const MutableBytes header = packet.header(data_indication_header_size(shown.ip));
   write_data_indication_header(header, transaction_ids_.next(), shown, packet.size());

@@ -175,6 +175,18 @@ TEST(SlowUser, NobodyIsAskedForWhatCannotBeRight) {
   EXPECT_EQ(realm.first->questions(), 0U);
 }
 
+TEST(SlowUser, IsAskedForOnlyBehindANonceOfOurs) {
+  SlowRealm realm;
+  realm.first->add_password("carol", "database");
+  TestRequest forged = realm.old_request("carol", "database");
+  forged.nonce = "f//499k954d6OL34oL9FSTvy64sA";
+  EXPECT_EQ(describe(realm.check(forged)), "438 alien nonce, challenge");
+  const TestRequest late = realm.old_request("carol", "database");
+  realm.pass(2h);
+  EXPECT_EQ(describe(realm.check(late)), "438 stale nonce, challenge");
+  EXPECT_EQ(realm.first->questions(), 0U);
+}
+
 TEST(RunningAllocation, IsVerifiedByItsOwnKeyAndAsksNobody) {
   SlowRealm realm;
   const Identity carol{.username = "carol",

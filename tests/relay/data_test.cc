@@ -94,9 +94,11 @@ TEST_F(Data, OfSixtyFourKilobytesDoesNotFitAnIndication) {
   relay.datagram_from_peer("198.51.100.7:6000", std::string(kMaxIndicatedPayload, 'x'));
   EXPECT_EQ(alice.answer().data()->size(), kMaxIndicatedPayload);
   relay.datagram_from_peer("198.51.100.7:6000", std::string(kMaxIndicatedPayload + 1, 'x'));
-  EXPECT_EQ(relay.last_drop(), DropReason::answer_too_long);
+  EXPECT_EQ(relay.last_drop(), DropReason::too_long);
   relay.datagram_from_peer("198.51.100.7:5000", std::string(kMaxIndicatedPayload + 1, 'x'));
   EXPECT_EQ(alice.received().size(), kMaxIndicatedPayload + 1 + kChannelHeaderSize);
+  relay.datagram_from_peer("198.51.100.7:5000", std::string(kMaxChannelPayload + 1, 'x'));
+  EXPECT_EQ(relay.last_drop(), DropReason::too_long);
 }
 
 TEST_F(Data, OfAChannelMayBePaddedOverUdp) {
