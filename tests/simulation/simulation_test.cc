@@ -27,7 +27,7 @@ std::vector<uint64_t> seeds() {
 
 std::string how_to_replay(uint64_t seed) {
   return "replay: UTURN_SEED=" + std::to_string(seed) +
-         " simulation_tests --gtest_filter=Simulation.*";
+         " build/debug/tests/simulation_tests --gtest_filter='*StormCalmSilence*'";
 }
 
 class Simulations : public testing::TestWithParam<uint64_t> {};
