@@ -15,6 +15,9 @@ run:
 	cmake --build --preset release -j $(JOBS) --target uturn
 	build/release/server/uturn serve $(ARGS)
 
+# ctest, and why each skipped test was skipped.
+CTEST := python3 tests/harness/run_ctest.py
+
 # Every test this machine can run. The thread sanitizer needs a memory layout without randomness.
 test:
 	packaging/install-deps.sh --tests
@@ -24,10 +27,10 @@ test:
 	cmake --build --preset tsan -j $(JOBS) --target $(TSAN_PROGRAMS:%=%_tests)
 	@status=0; \
 	for program in $(TSAN_PROGRAMS); do \
-	  setarch --addr-no-randomize ctest --test-dir build/tsan --output-on-failure -j $(JOBS) \
+	  setarch --addr-no-randomize $(CTEST) --test-dir build/tsan --output-on-failure -j $(JOBS) \
 	    --label-regex "^$$program$$" --no-tests=error || status=1; \
 	done; \
-	ctest --test-dir build/debug --output-on-failure -j $(JOBS) --no-tests=error || status=1; \
+	$(CTEST) --test-dir build/debug --output-on-failure -j $(JOBS) --no-tests=error || status=1; \
 	if [ $$status -ne 0 ]; then echo "make test: at least one test failed, see above" >&2; fi; \
 	exit $$status
 
