@@ -62,6 +62,7 @@ class EpollLoop : public Loop {
   Result<SocketId, OpenError> take_over(UdpSocket socket, const UdpSocketSpec& spec, uint64_t tag);
   std::span<const epoll_event> wait(Instant until);
   int wait_for(Instant until);
+  int wait_finely(Duration rest);
   void read(std::span<const epoll_event> events);
   Shares shares_of(std::span<const epoll_event> events);
   void read_errors(SocketId id, const OpenSocket& socket);
@@ -89,6 +90,7 @@ class EpollLoop : public Loop {
   size_t errors_read_ = 0;
   size_t turn_ = 0;  ///< which of the ready sockets is read first
   bool was_woken_ = false;
+  bool has_fine_wait_ = true;                 ///< epoll_pwait2, until it was refused
   std::atomic<bool> wake_under_way_ = false;  ///< spares the callers of wake() the system call
 };
 
@@ -227,14 +229,24 @@ int EpollLoop::wait_for(Instant until) {
   if (until == kNever) return ::epoll_wait(epoll_, events_.data(), most, -1);
   const Instant now = clock_.monotonic();
   const Duration rest = until > now ? until - now : Duration::zero();
-  const auto seconds = std::chrono::floor<std::chrono::seconds>(rest);
-  const timespec patience{static_cast<time_t>(seconds.count()),
-                          static_cast<long>((rest - seconds).count())};
-  const int ready = ::epoll_pwait2(epoll_, events_.data(), most, &patience, nullptr);
-  if (ready >= 0 || errno != ENOSYS) return ready;
+  if (has_fine_wait_) {
+    const int ready = wait_finely(rest);
+    if (ready >= 0 || errno == EINTR) return ready;
+    has_fine_wait_ = false;
+  }
   const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(rest).count();
   return ::epoll_wait(epoll_, events_.data(), most,
                       static_cast<int>(std::min<int64_t>(milliseconds, 60'000)));
+}
+
+// An old kernel does not know the call (ENOSYS), an old seccomp profile refuses it (EPERM, and
+// whatever else it was written to say).
+int EpollLoop::wait_finely(Duration rest) {
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(rest);
+  const timespec patience{static_cast<time_t>(seconds.count()),
+                          static_cast<long>((rest - seconds).count())};
+  return ::epoll_pwait2(epoll_, events_.data(), static_cast<int>(events_.size()), &patience,
+                        nullptr);
 }
 
 // A train may be far longer than its socket's share, so that each time another socket is first.

@@ -1,40 +1,27 @@
-// Which loop is chosen, also where the machine forbids io_uring.
+// Which loop is chosen and made, also where the machine forbids system calls.
 #include "io/make_loop.h"
 
 #include <gmock/gmock.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 
-#include <cerrno>
 #include <optional>
 #include <thread>
+
+#include "tests/io/forbidden_call.h"
+#include "tests/io/loop_harness.h"
 
 namespace uturn {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::StartsWith;
-
-// From here on this thread, and no other, gets EPERM for io_uring_setup, as in many containers.
-bool forbid_io_uring() {
-  sock_filter program[] = {
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_io_uring_setup, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-  };
-  const sock_fprog filter{std::size(program), program};
-  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-         ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
-}
 
 // Nothing where this machine allows no filters.
 std::optional<Result<IoChoice, std::string>> choose_where_forbidden(IoWish wish) {
   std::optional<Result<IoChoice, std::string>> choice;
   std::thread([&] {
-    if (forbid_io_uring()) choice = choose_io(wish);
+    if (forbid_call(__NR_io_uring_setup)) choice = choose_io(wish);
   }).join();
   return choice;
 }
@@ -70,6 +57,41 @@ TEST(ChooseIo, AWishForIoUringThatCannotBeMetIsAnError) {
   if (!choice) GTEST_SKIP() << "seccomp filters are not allowed";
   ASSERT_FALSE(*choice);
   EXPECT_THAT(choice->error(), HasSubstr("not permitted"));
+}
+
+// What a loop hears of itself in one pass that may wait long, and whether a pass in which nothing
+// comes waits for its time.
+struct Waiting {
+  std::vector<std::string> heard;
+  bool waited = false;
+};
+
+Waiting wait_for_a_datagram_and_for_nothing() {
+  const auto loop = make_loop(IoKind::epoll, {});
+  loop->start();
+  UdpSocketSpec spec;
+  spec.address = at("127.0.0.1:0");
+  const auto socket = loop->open(spec, 0);
+  Notebook notebook;
+  loop->send({*socket, loop->local_address(*socket), {}, bytes_of("to myself"), {}});
+  loop->run_pass(notebook, loop->now().monotonic + 3s);
+
+  const Instant wake_at = loop->now().monotonic + 20ms;
+  loop->run_pass(notebook, wake_at);
+  return {notebook.texts(), is_past(wake_at, loop->now())};
+}
+
+// Profiles older than the call answer EPERM, kernels older than the call ENOSYS.
+TEST(EpollLoop, WaitsWhereEpollPwait2IsForbiddenOrUnknown) {
+  if (!can_forbid_calls()) GTEST_SKIP() << "seccomp filters are not allowed";
+  for (const int error : {EPERM, ENOSYS}) {
+    Waiting waiting;
+    std::thread([&] {
+      if (forbid_call(__NR_epoll_pwait2, error)) waiting = wait_for_a_datagram_and_for_nothing();
+    }).join();
+    EXPECT_THAT(waiting.heard, ElementsAre("to myself")) << std::strerror(error);
+    EXPECT_TRUE(waiting.waited) << std::strerror(error);
+  }
 }
 
 }  // namespace
