@@ -4,7 +4,8 @@
 #   packaging/install-deps.sh [--tests]
 #
 # May be run at any time: when nothing is missing it asks dpkg and returns. Packages that bring a
-# daemon (coturn) are installed under a policy-rc.d that forbids starting it; tests start their own.
+# daemon (coturn) are installed under a policy-rc.d that forbids starting it, and what was not there
+# before does not start at the next boot either; tests start their own.
 set -euo pipefail
 
 build_packages=(
@@ -42,6 +43,8 @@ for package in "${wanted[@]}"; do
   is_installed "$package" || missing+=("$package")
 done
 ((${#missing[@]})) || exit 0
+coturn_is_new=false
+[[ " ${missing[*]} " != *" coturn "* ]] || coturn_is_new=true
 
 as_root=()
 if ((EUID != 0)); then
@@ -80,3 +83,10 @@ echo "installing: ${missing[*]}"
 apt_get=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300)
 "${apt_get[@]}" update
 "${apt_get[@]}" install -y --no-install-recommends "${missing[@]}"
+
+# Debian enables what it installs: coturn would take port 3478 at the next boot. update-rc.d(8)
+# disables for every init system. A coturn that somebody installed before is theirs and stays as is.
+if "$coturn_is_new"; then
+  "${as_root[@]}" update-rc.d coturn disable ||
+    echo "$0: coturn could not be disabled and may start at the next boot" >&2
+fi
