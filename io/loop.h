@@ -33,6 +33,7 @@ struct UdpSocketSpec {
 enum class OpenError : uint8_t {
   address_in_use,
   address_not_available,
+  family_not_supported,  ///< IPv6 on a kernel without it: nothing that waiting would change
   no_permission,
   no_descriptors,  ///< of the process or the system, or the loop's socket table is full
   other,

@@ -123,8 +123,9 @@ OpenError open_error_of(int error_number) {
     case EADDRINUSE:
       return OpenError::address_in_use;
     case EADDRNOTAVAIL:
-    case EAFNOSUPPORT:  // IPv6 is switched off
       return OpenError::address_not_available;
+    case EAFNOSUPPORT:
+      return OpenError::family_not_supported;
     case EACCES:
     case EPERM:
       return OpenError::no_permission;
@@ -144,6 +145,8 @@ std::string_view text_of(OpenError error) {
       return "address in use";
     case OpenError::address_not_available:
       return "address not available on this machine";
+    case OpenError::family_not_supported:
+      return "address family not supported by this kernel";
     case OpenError::no_permission:
       return "no permission";
     case OpenError::no_descriptors:

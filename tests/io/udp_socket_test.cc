@@ -6,11 +6,14 @@
 #include <netinet/udp.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 #include <map>
 #include <set>
+#include <thread>
 
 #include "io/control_messages.h"
+#include "tests/io/forbidden_call.h"
 
 namespace uturn {
 namespace {
@@ -80,6 +83,18 @@ TEST(UdpSocket, SaysWhyItCannotBeOpened) {
   EXPECT_EQ(UdpSocket::open(again, false).error(), OpenError::address_in_use);
   EXPECT_EQ(UdpSocket::open(spec_on("192.0.2.1:0"), false).error(),
             OpenError::address_not_available);
+}
+
+TEST(UdpSocket, OnAKernelWithoutIpv6TheFamilyIsWhatIsMissing) {
+  if (!can_forbid_calls()) GTEST_SKIP() << "seccomp filters are not allowed";
+  std::thread([] {
+    ASSERT_TRUE(forbid_call(__NR_socket, EAFNOSUPPORT, CallArgument{0, AF_INET6}));
+    const auto six = UdpSocket::open(spec_on("[::1]:0"), false);
+    ASSERT_FALSE(six);
+    EXPECT_EQ(six.error(), OpenError::family_not_supported);
+    EXPECT_EQ(text_of(six.error()), "address family not supported by this kernel");
+    EXPECT_TRUE(UdpSocket::open(spec_on("127.0.0.1:0"), false));
+  }).join();
 }
 
 TEST(UdpSocket, FreebindTakesAnAddressThatIsNotThereYet) {
