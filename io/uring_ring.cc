@@ -64,6 +64,7 @@ io_uring_sqe& Ring::next_entry() {
 void Ring::submit() {
   while (io_uring_sq_ready(&ring_) > 0) {
     const int taken = io_uring_submit(&ring_);
+    CHECK(taken >= 0 || passes_by_itself(taken));
     if (taken < 0) enter(io_uring_get_events(&ring_));
   }
 }
@@ -84,11 +85,15 @@ void Ring::wait(Duration timeout) {
   submit();  // the rest, where the kernel took a part only
 }
 
-// EBADR: completions were lost for want of memory; take_overflows() tells.
 void Ring::enter(int result) {
-  CHECK(result >= 0 || result == -ETIME || result == -EINTR || result == -EAGAIN ||
-        result == -EBUSY || result == -EBADR);
+  CHECK(result >= 0 || result == -ETIME || passes_by_itself(result));
   if (has_overflow()) ++kept_;
+}
+
+// No memory for requests, completions to be fetched first, a signal; and EBADR: completions were
+// lost for want of memory, which take_overflows() tells. Anything else would be so for ever.
+bool Ring::passes_by_itself(int result) {
+  return result == -EAGAIN || result == -EBUSY || result == -EINTR || result == -EBADR;
 }
 
 Ring::Overflows Ring::take_overflows() {

@@ -86,6 +86,7 @@ class Ring {
  private:
   Ring() = default;
   void enter(int result);
+  static bool passes_by_itself(int result);
 
   io_uring ring_{};
   uint32_t dropped_seen_ = 0;
