@@ -4,16 +4,16 @@
 #include <sys/mman.h>
 
 #include <bit>
+#include <cerrno>
 
 namespace uturn {
 namespace {
 
-// Zeroed pages that are counted only when touched.
+// Zeroed pages that are counted only when touched. Null where the process may have no more.
 void* map_memory(size_t bytes) {
   void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  CHECK(memory != MAP_FAILED);
-  return memory;
+  return memory == MAP_FAILED ? nullptr : memory;
 }
 
 }  // namespace
@@ -29,11 +29,12 @@ ProvidedBuffers::ProvidedBuffers(uint16_t group, uint32_t count, size_t payload_
 }
 
 ProvidedBuffers::~ProvidedBuffers() {
-  ::munmap(ring_, count_ * sizeof(io_uring_buf));
-  ::munmap(memory_, count_ * stride_);
+  if (ring_) ::munmap(ring_, count_ * sizeof(io_uring_buf));
+  if (memory_) ::munmap(memory_, count_ * stride_);
 }
 
 int ProvidedBuffers::register_with(io_uring& ring) {
+  if (!memory_ || !ring_) return -ENOMEM;
   io_uring_buf_reg registration{};
   registration.ring_addr = reinterpret_cast<uintptr_t>(ring_);
   registration.ring_entries = count_;

@@ -52,7 +52,8 @@ class ProvidedBuffers {
   ProvidedBuffers(const ProvidedBuffers&) = delete;
   ProvidedBuffers& operator=(const ProvidedBuffers&) = delete;
 
-  /// Registers with a ring and provides all buffers. Returns 0 or a negative error number.
+  /// Registers with a ring and provides all buffers. Returns 0 or a negative error number; -ENOMEM
+  /// also where there was no memory for them.
   int register_with(io_uring& ring);
 
   FilledBuffer read(uint16_t buffer) const;
@@ -70,9 +71,9 @@ class ProvidedBuffers {
   uint32_t count_;
   size_t payload_size_;
   size_t stride_;
-  uint8_t* memory_;
-  io_uring_buf_ring* ring_;
-  int given_back_ = 0;  ///< not yet published
+  uint8_t* memory_;          ///< null: there was none
+  io_uring_buf_ring* ring_;  ///< the same
+  int given_back_ = 0;       ///< not yet published
 };
 
 }  // namespace uturn

@@ -116,7 +116,8 @@ Result<std::unique_ptr<UringLoop>, std::string> UringLoop::create(const LoopSett
   if (!ring) return Failure{ring.error()};
   loop->ring_ = std::move(*ring);
   if (const int error = loop->receiver_.register_with(*loop->ring_); error < 0) {
-    return Failure{std::string("io_uring_register_buf_ring: ") + std::strerror(-error)};
+    return Failure{std::string("mapping or registering the receive buffers: ") +
+                   std::strerror(-error)};
   }
   return loop;
 }
