@@ -1,8 +1,9 @@
-// Two pages of Debian's Chromium call each other through the server under test.
+// Two of Debian's Chromiums, each its own browser, call each other through the server under test.
 //
 //   node call.mjs MODULES CHROMIUM ICE_SERVERS_JSON
 //
-// Prints one JSON object: what both pages measured. Ends with status 1 when the call failed.
+// This script carries the descriptions from one to the other. Prints one JSON object: what both
+// measured. Ends with status 1 when the call failed, with 77 when Chromium cannot be started.
 import {createServer} from 'node:http';
 import {readFile} from 'node:fs/promises';
 import {createRequire} from 'node:module';
@@ -16,6 +17,7 @@ const iceServers = JSON.parse(iceServersJson);
 
 const callSeconds = 10;
 const fileSize = 10 * 1024 * 1024;
+const skipped = 77;
 
 const here = dirname(fileURLToPath(import.meta.url));
 const pages = {'/call.html': 'text/html', '/call.js': 'text/javascript'};
@@ -27,15 +29,10 @@ const web = createServer(async (request, response) => {
 await new Promise((resolve) => web.listen(0, '127.0.0.1', resolve));
 const origin = `http://127.0.0.1:${web.address().port}`;
 
-const browser = await chromium.launch({executablePath, args: [
-  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-  '--disable-background-networking', '--disable-component-update', '--disable-sync',
-  '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream',
-  '--allow-loopback-in-peer-connection', '--disable-features=WebRtcHideLocalIpsWithMdns',
-]});
-let failed = false;
+const browsers = [];
 try {
-  const [caller, callee] = await Promise.all([openPage(), openPage()]);
+  for (const side of ['caller', 'callee']) browsers.push(await launch(side));
+  const [caller, callee] = await Promise.all(browsers.map(openPage));
   await callee.evaluate((offer) => answer(offer), await caller.evaluate(() => offer()))
     .then((description) => caller.evaluate((answer) => accept(answer), description));
   await Promise.all([caller, callee].map((page) => page.evaluate(() => connected())));
@@ -47,14 +44,28 @@ try {
   console.log(JSON.stringify({before, after, end, files}));
 } catch (error) {
   console.error(error);
-  failed = true;
+  process.exitCode = error.cannotStart ? skipped : 1;
 } finally {
-  await browser.close();
+  await Promise.all(browsers.map((browser) => browser.close()));
   web.close();
 }
-process.exitCode = failed ? 1 : 0;
 
-async function openPage() {
+async function launch(side) {
+  try {
+    return await chromium.launch({executablePath, timeout: 60_000, args: [
+      '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+      '--disable-background-networking', '--disable-component-update', '--disable-sync',
+      '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream',
+      '--allow-loopback-in-peer-connection', '--disable-features=WebRtcHideLocalIpsWithMdns',
+    ]});
+  } catch (error) {
+    // Without the command line, which is longer than what Chromium said.
+    const said = error.message.split('\n').filter((line) => !line.startsWith('<launch')).join('\n');
+    throw Object.assign(new Error(`the ${side}'s Chromium: ${said}`), {cannotStart: true});
+  }
+}
+
+async function openPage(browser) {
   const context = await browser.newContext({permissions: ['camera', 'microphone']});
   const page = await context.newPage();
   page.on('pageerror', (error) => console.error(error));
