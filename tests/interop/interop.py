@@ -222,10 +222,12 @@ CASES = {
     "dual-allocation": lambda: dual_allocation(to_peer=True),
     "rest-secret": lambda: through_peer(**REST),
     "10-clients": lambda: through_peer("-m", "10"),
-    "100-clients": lambda: through_peer("-c", "-m", "100", seconds=90),
+    "100-clients": lambda: through_peer("-m", "100", seconds=90),
+    "100-clients-without-rtcp": lambda: through_peer("-c", "-m", "100", seconds=90),
     # reservation tokens redeemed from another five-tuple, which another worker may own
     "channels-4-workers": lambda: through_peer("-m", "8", workers=4),
     "indications-4-workers": lambda: through_peer("-s", "-m", "8", workers=4),
+    "100-clients-4-workers": lambda: through_peer("-m", "100", workers=4, seconds=90),
     # from one relayed address of the server to another
     "client-to-client": lambda: between_clients(),
     "client-to-client-without-rtcp": lambda: between_clients("-c"),
