@@ -26,7 +26,7 @@ struct UdpSocketSpec {
   TransportAddress address;         ///< port 0: any
   bool reuse_port = false;          ///< one of a listener's group
   bool freebind = false;            ///< the address may not be there yet
-  int receive_buffer = 256 * 1024;  ///< bytes asked of SO_RCVBUF; the kernel may grant less
+  int receive_buffer = 256 * 1024;  ///< bytes asked for; without CAP_NET_ADMIN the kernel caps them
   int send_buffer = 256 * 1024;
 };
 

@@ -45,12 +45,22 @@ bool set_ipv6_options(int fd, const UdpSocketSpec& spec) {
          (spec.kind != SocketKind::relay || set_option(fd, IPPROTO_IPV6, IPV6_RECVERR, 1));
 }
 
+// Whoever may administrate the network, as root does while it binds the listeners, gets what it
+// asks for; others no more than net.core.rmem_max and wmem_max.
+void ask_for_buffers(int fd, const UdpSocketSpec& spec) {
+  if (!set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, spec.receive_buffer)) {
+    set_option(fd, SOL_SOCKET, SO_RCVBUF, spec.receive_buffer);
+  }
+  if (!set_option(fd, SOL_SOCKET, SO_SNDBUFFORCE, spec.send_buffer)) {
+    set_option(fd, SOL_SOCKET, SO_SNDBUF, spec.send_buffer);
+  }
+}
+
 bool set_options(int fd, const UdpSocketSpec& spec, bool gro) {
   if (spec.reuse_port && !set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1)) return false;
-  // Wishes: the kernel caps the buffers, and without the others datagrams arrive one by one and
+  // Wishes: the kernel may cap the buffers, and without the others datagrams arrive one by one and
   // drops are not told.
-  set_option(fd, SOL_SOCKET, SO_RCVBUF, spec.receive_buffer);
-  set_option(fd, SOL_SOCKET, SO_SNDBUF, spec.send_buffer);
+  ask_for_buffers(fd, spec);
   set_option(fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
   if (gro && spec.kind == SocketKind::listener) set_option(fd, IPPROTO_UDP, UDP_GRO, 1);
   return spec.address.ip.is_v4() ? set_ipv4_options(fd, spec) : set_ipv6_options(fd, spec);

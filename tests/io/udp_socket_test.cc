@@ -2,12 +2,16 @@
 #include "io/udp_socket.h"
 
 #include <gtest/gtest.h>
+#include <linux/capability.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
+#include <array>
+#include <fstream>
 #include <map>
 #include <set>
 #include <thread>
@@ -44,6 +48,26 @@ std::vector<uint8_t> drain(int fd) {
   uint8_t byte = 0;
   while (::recv(fd, &byte, 1, MSG_DONTWAIT) >= 0) bytes.push_back(byte);
   return bytes;
+}
+
+int read_limit(const char* path) {
+  int limit = 0;
+  std::ifstream(path) >> limit;
+  EXPECT_GT(limit, 0) << path;
+  return limit;
+}
+
+bool may_administrate_the_network() {
+  const UdpSocket socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const int bytes = 65'536;
+  return ::setsockopt(socket.fd(), SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) == 0;
+}
+
+/// Of this thread alone.
+bool give_up_capabilities() {
+  __user_cap_header_struct head{_LINUX_CAPABILITY_VERSION_3, 0};
+  std::array<__user_cap_data_struct, 2> none{};
+  return ::syscall(SYS_capset, &head, none.data()) == 0;
 }
 
 TEST(UdpSocket, RelaySocketHasItsOptions) {
@@ -125,11 +149,34 @@ TEST(UdpSocket, TellsTheBufferItWasGranted) {
   ASSERT_TRUE(socket);
   EXPECT_EQ(socket->granted_receive_buffer(), 64 * 1024);
   EXPECT_EQ(socket->granted_send_buffer(), 32 * 1024);
+}
 
-  spec.receive_buffer = 1 << 30;  // far above net.core.rmem_max
-  const auto capped = UdpSocket::open(spec, false);
-  ASSERT_TRUE(capped);
-  EXPECT_LT(capped->granted_receive_buffer(), 1 << 30);
+/// Buffers twice as long as the kernel grants to everybody.
+UdpSocketSpec spec_beyond_the_caps() {
+  auto spec = spec_on("127.0.0.1:0");
+  spec.receive_buffer = 2 * read_limit("/proc/sys/net/core/rmem_max");
+  spec.send_buffer = 2 * read_limit("/proc/sys/net/core/wmem_max");
+  return spec;
+}
+
+TEST(UdpSocket, WhoMayAdministrateTheNetworkGetsLongerBuffersThanTheCaps) {
+  if (!may_administrate_the_network()) GTEST_SKIP() << "no CAP_NET_ADMIN";
+  const auto spec = spec_beyond_the_caps();
+  const auto socket = UdpSocket::open(spec, false);
+  ASSERT_TRUE(socket);
+  EXPECT_EQ(socket->granted_receive_buffer(), spec.receive_buffer);
+  EXPECT_EQ(socket->granted_send_buffer(), spec.send_buffer);
+}
+
+TEST(UdpSocket, OthersGetBuffersUpToTheCaps) {
+  const auto spec = spec_beyond_the_caps();
+  std::thread([&] {
+    ASSERT_TRUE(give_up_capabilities());
+    const auto socket = UdpSocket::open(spec, false);
+    ASSERT_TRUE(socket);
+    EXPECT_EQ(socket->granted_receive_buffer(), spec.receive_buffer / 2);
+    EXPECT_EQ(socket->granted_send_buffer(), spec.send_buffer / 2);
+  }).join();
 }
 
 TEST(UdpSocket, MovingLeavesOneOwner) {
