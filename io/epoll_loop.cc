@@ -383,15 +383,21 @@ void EpollLoop::send_unfragmented(const OpenSocket& socket, const OutgoingDatagr
 
 }  // namespace
 
-std::unique_ptr<Loop> make_epoll_loop(const LoopSettings& settings) {
+Result<std::unique_ptr<Loop>, std::string> try_epoll_loop(const LoopSettings& settings) {
   const int epoll = ::epoll_create1(EPOLL_CLOEXEC);
-  if (epoll < 0) return nullptr;
+  if (epoll < 0) return Failure{std::string("epoll_create1: ") + std::strerror(errno)};
   const int wake_event = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   if (wake_event < 0) {
+    const int error = errno;
     ::close(epoll);
-    return nullptr;
+    return Failure{std::string("eventfd: ") + std::strerror(error)};
   }
-  return std::make_unique<EpollLoop>(settings, epoll, wake_event);
+  return std::unique_ptr<Loop>(std::make_unique<EpollLoop>(settings, epoll, wake_event));
+}
+
+std::unique_ptr<Loop> make_epoll_loop(const LoopSettings& settings) {
+  auto loop = try_epoll_loop(settings);
+  return loop ? std::move(*loop) : nullptr;
 }
 
 }  // namespace uturn

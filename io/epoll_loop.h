@@ -2,12 +2,15 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "io/loop.h"
 
 namespace uturn {
 
-/// Null where no descriptors are left.
+/// The error names the call that the kernel refused.
+Result<std::unique_ptr<Loop>, std::string> try_epoll_loop(const LoopSettings& settings);
+/// The same; null where no descriptors are left.
 std::unique_ptr<Loop> make_epoll_loop(const LoopSettings& settings);
 
 }  // namespace uturn

@@ -1,8 +1,9 @@
-// Chooses and makes the loop this kernel can run.
+// Chooses and makes the loops this kernel can run.
 #pragma once
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "io/loop.h"
 
@@ -23,7 +24,20 @@ struct IoChoice {
 /// be met is an error.
 Result<IoChoice, std::string> choose_io(IoWish wish);
 
-/// Null where the kernel refuses the descriptors or the memory a loop of this size needs.
-std::unique_ptr<Loop> make_loop(IoKind kind, const LoopSettings& settings);
+/// The error names the call that the kernel refused: the descriptors or the memory that a loop of
+/// this size needs.
+Result<std::unique_ptr<Loop>, std::string> try_make_loop(IoKind kind, const LoopSettings& settings);
+
+/// The loops of all shards, of one kind.
+struct ShardLoops {
+  IoKind kind{};
+  std::vector<std::unique_ptr<Loop>> loops;  ///< one per shard, in order
+  std::string fell_back_because;             ///< empty: they are of the kind that was chosen
+};
+
+/// choose_io() tried a small ring, and the real ones may still be refused: then, if nobody insisted
+/// on io_uring, all are epoll.
+Result<ShardLoops, std::string> make_shard_loops(IoWish wish, IoKind chosen,
+                                                 const LoopSettings& settings, size_t shards);
 
 }  // namespace uturn

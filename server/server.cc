@@ -219,16 +219,16 @@ Result<Done, std::string> Server::make_shards() {
   loop.max_sockets = max_sockets_;
   loop.gso = segmentation_.gso;
   loop.gro = segmentation_.gro;
+  auto made = make_shard_loops(config_.server.io, io_, loop, workers_);
+  if (!made) return Failure{made.error()};
+  if (!made->fell_back_because.empty()) {
+    log_.warn("I/O is epoll instead", {{"because", made->fell_back_because}});
+  }
   for (uint8_t i = 0; i < workers_; ++i) {
-    auto own_loop = make_loop(io_, loop);
-    if (!own_loop) {
-      return Failure{"the kernel refuses the descriptors or the memory for the I/O of worker " +
-                     std::to_string(i + 1) + " of " + std::to_string(workers_)};
-    }
     const SharedWorld world{*policy_, *quota_, *ports_, *channel_, events_};
     shards_.push_back(
         std::make_unique<Shard>(shard_settings(i), world, make_authenticator(config_, keys->keys),
-                                std::make_unique<CsprngRandom>(), std::move(own_loop)));
+                                std::make_unique<CsprngRandom>(), std::move(made->loops[i])));
     for (Listener& listener : listeners_) {
       const LooseSocket socket = std::exchange(listener.group.sockets[i], {});
       const auto opened =
