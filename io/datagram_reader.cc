@@ -101,21 +101,20 @@ int DatagramReader::receive(int fd, ReceiveBuffers& buffers, uint32_t count) {
 uint32_t DatagramReader::accept(SocketId id, OpenSocket& socket, const mmsghdr& message,
                                 uint8_t* bytes) {
   const msghdr& header = message.msg_hdr;
+  const ReceivedControl control =
+      read_control(Bytes{static_cast<const uint8_t*>(header.msg_control), header.msg_controllen});
+  if (control.kernel_drops) count_kernel_drops(socket, *control.kernel_drops);
   if (header.msg_flags & MSG_TRUNC) {
     ++counters_.truncated_drops;
     socket.large_buffers = true;
     return 0;
   }
-  if (header.msg_flags & MSG_CTRUNC) {
+  const auto from =
+      read_name(Bytes{static_cast<const uint8_t*>(header.msg_name), header.msg_namelen});
+  if ((header.msg_flags & MSG_CTRUNC) || !from) {
     ++counters_.control_truncated_drops;
     return 0;
   }
-  const auto from =
-      read_name(Bytes{static_cast<const uint8_t*>(header.msg_name), header.msg_namelen});
-  if (!from) return 0;
-  const ReceivedControl control =
-      read_control(Bytes{static_cast<const uint8_t*>(header.msg_control), header.msg_controllen});
-  if (control.kernel_drops) count_kernel_drops(socket, *control.kernel_drops);
 
   const uint32_t size = message.msg_len;
   const uint32_t segment = control.segment_size > 0 ? control.segment_size : size;

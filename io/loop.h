@@ -90,7 +90,7 @@ struct LoopCounters {
   uint64_t bytes_in = 0;
   uint64_t bytes_out = 0;
   uint64_t truncated_drops = 0;          ///< MSG_TRUNC: payload longer than the buffer
-  uint64_t control_truncated_drops = 0;  ///< MSG_CTRUNC
+  uint64_t control_truncated_drops = 0;  ///< MSG_CTRUNC, or no source address to be read
   uint64_t kernel_drops = 0;             ///< SO_RXQ_OVFL, summed over sockets
   uint64_t send_would_block_drops = 0;
   uint64_t send_error_drops = 0;
@@ -101,7 +101,8 @@ struct LoopCounters {
   uint64_t gro_trains = 0;         ///< receives that carried more than one datagram
   uint64_t rearms = 0;             ///< multishot receives that had ended
   uint64_t buffers_exhausted = 0;  ///< ENOBUFS
-  uint64_t completions_lost = 0;   ///< CQ overflow
+  uint64_t completions_late = 0;   ///< times that some found the CQ full, and the kernel kept them
+  uint64_t completions_lost = 0;   ///< the same, and the kernel had no memory to keep them
   uint64_t icmp_errors = 0;
 };
 

@@ -271,7 +271,8 @@ uint64_t UringLoop::collect() {
     }
   });
   const auto [kept, lost] = ring_->take_overflows();
-  counters_.completions_lost += kept + lost;
+  counters_.completions_late += kept;
+  counters_.completions_lost += lost;
   if (lost > 0) on_completions_lost();
   return lost;
 }

@@ -323,6 +323,22 @@ TEST_P(LoopReceive, WhatTheKernelDroppedIsCounted) {
   EXPECT_EQ(loop->counters().kernel_drops + notebook.received.size(), 301u);
 }
 
+TEST_P(LoopReceive, WhatTheKernelDroppedIsCountedEvenWhereATruncatedDatagramSaysIt) {
+  UdpSocketSpec spec;
+  spec.address = at("127.0.0.1:0");
+  spec.receive_buffer = 16'384;
+  const auto relay = loop->open(spec, 0);
+  ASSERT_TRUE(relay);
+  pass();
+  const auto peer = stranger();
+  for (int i = 0; i < 300; ++i) peer->send(address_of(*relay), pattern(1'000, 0));
+  settle();
+  peer->send(address_of(*relay), pattern(3'000, 0));
+  ASSERT_TRUE(pass_until([&] { return loop->counters().truncated_drops == 1; }));
+  EXPECT_GT(loop->counters().kernel_drops, 0u);
+  EXPECT_EQ(loop->counters().kernel_drops + notebook.received.size(), 300u);
+}
+
 TEST_P(LoopReceive, ViewsStayValidUntilThePassEndsWhateverIsSentMeanwhile) {
   LoopSettings settings = small_settings();
   settings.send_queue = 4;
