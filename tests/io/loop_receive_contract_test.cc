@@ -1,9 +1,12 @@
 // The loop contract, receiving: everything that arrives is delivered once, whole, with what its
 // header said and with room in front.
 #include <gmock/gmock.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include <map>
 
+#include "io/udp_socket.h"
 #include "tests/io/loop_harness.h"
 
 namespace uturn {
@@ -337,6 +340,33 @@ TEST_P(LoopReceive, WhatTheKernelDroppedIsCountedEvenWhereATruncatedDatagramSays
   ASSERT_TRUE(pass_until([&] { return loop->counters().truncated_drops == 1; }));
   EXPECT_GT(loop->counters().kernel_drops, 0u);
   EXPECT_EQ(loop->counters().kernel_drops + notebook.received.size(), 300u);
+}
+
+// More is asked of the kernel than the control area has room for.
+TEST_P(LoopReceive, ADatagramWhoseControlMessagesWereCutIsACountedDrop) {
+  if (!world_has().descriptors) GTEST_SKIP() << "a simulated datagram has no control messages";
+  UdpSocketSpec spec;
+  spec.address = at("[::1]:0");
+  auto socket = UdpSocket::open(spec, false);
+  ASSERT_TRUE(socket);
+  const int fd = socket->release();
+  const auto say_more = [fd](int on) {
+    EXPECT_EQ(::setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on), 0);
+    EXPECT_EQ(::setsockopt(fd, IPPROTO_IPV6, IPV6_RECVORIGDSTADDR, &on, sizeof on), 0);
+  };
+  say_more(1);
+  const auto relay = loop->adopt({fd}, spec, 0, false);
+  ASSERT_TRUE(relay);
+  const auto peer = stranger("::1");
+  peer->send(address_of(*relay), "where does this one end?");
+  ASSERT_TRUE(pass_until([&] { return loop->counters().control_truncated_drops == 1; }));
+
+  say_more(0);
+  peer->send(address_of(*relay), "whole");
+  ASSERT_TRUE(receive(1));
+  EXPECT_THAT(notebook.texts(), ElementsAre("whole"));
+  EXPECT_EQ(loop->counters().control_truncated_drops, 1u);
+  EXPECT_EQ(loop->counters().truncated_drops, 0u);
 }
 
 TEST_P(LoopReceive, ViewsStayValidUntilThePassEndsWhateverIsSentMeanwhile) {
