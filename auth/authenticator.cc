@@ -204,7 +204,15 @@ Result<Authenticator::Attempt, Rejected> Authenticator::read_attempt(const Messa
   return attempt;
 }
 
+// Directories may be slow, and a request then waits in a bounded table. Where there are any, only
+// who shows a nonce of ours, and so receives at the address it sends from, gets that far; the nonce
+// then comes before the name for everybody (RFC 8489, Section 9.2.4 has it last), so that the order
+// tells nobody which names are static.
 AuthVerdict Authenticator::ask_sources(const Attempt& attempt, DirectoryTicket ticket) const {
+  if (!directories_.empty()) {
+    const NonceVerdict nonce = nonces_.check(attempt.nonce, attempt.client, attempt.now);
+    if (nonce != NonceVerdict::fresh) return stale(nonce);
+  }
   if (static_users_ != nullptr) {
     const UserQuestion question{attempt.username, attempt.userhash, settings_.realm};
     const UserLookup found = static_users_->look_up(question, ticket, attempt.now);
@@ -227,13 +235,9 @@ std::optional<AuthVerdict> Authenticator::try_rest_secrets(const Attempt& attemp
   return std::nullopt;
 }
 
-// A directory may be slow, and the request then waits in a bounded table. Only who shows a nonce of
-// ours, and so receives at the address it sends from, gets a place there; the others learn a new
-// nonce first.
 AuthVerdict Authenticator::ask_directories(const Attempt& attempt, size_t from,
                                            DirectoryTicket ticket) const {
-  const NonceVerdict nonce = nonces_.check(attempt.nonce, attempt.client, attempt.now);
-  if (from < directories_.size() && nonce != NonceVerdict::fresh) return stale(nonce);
+  if (from < directories_.size() && ticket == kNoTicket) return Silence{};
   const UserQuestion question{attempt.username, attempt.userhash, settings_.realm};
   for (size_t i = from; i < directories_.size(); ++i) {
     const UserLookup found = directories_[i]->look_up(question, ticket, attempt.now);

@@ -26,6 +26,8 @@ struct User {
 /// Names the request that waits for an answer; the relay gives it out (a PendingId packed into 64
 /// bits).
 using DirectoryTicket = uint64_t;
+/// There is no place to wait: nobody may be asked who could answer later.
+inline constexpr DirectoryTicket kNoTicket = UINT64_MAX;
 
 struct UserUnknown {};
 struct UserPending {};  ///< the answer will come with the ticket of the question

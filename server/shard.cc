@@ -26,7 +26,9 @@ RelayTag unpack(uint64_t tag) {
 }
 
 SocketFailure failure_of(OpenError error) {
-  return error == OpenError::address_in_use ? SocketFailure::occupied : SocketFailure::exhausted;
+  const bool is_of_this_address =
+      error == OpenError::address_in_use || error == OpenError::address_not_available;
+  return is_of_this_address ? SocketFailure::occupied : SocketFailure::exhausted;
 }
 
 constexpr size_t kDeniedRangesTold = 64;

@@ -44,7 +44,7 @@ inline constexpr uint8_t kMaxShards = 64;  ///< rings grow with its square
 /// requests, never per packet.
 class ShardChannel {
  public:
-  static constexpr size_t kCapacity = 64;  ///< messages under way between two shards
+  static constexpr size_t kCapacity = 32;  ///< messages under way between two shards
 
   /// `wake(shard)` makes that shard read its messages; called from any thread.
   ShardChannel(uint8_t shards, std::function<void(uint8_t)> wake);

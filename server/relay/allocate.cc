@@ -21,6 +21,7 @@ struct Relay::OpenedSide {
   SocketId socket;
   PortLease next_port;  ///< EVEN-PORT with the R bit
   HeldSocket next_socket;
+  QuotaLease next_quota;
 };
 
 // In the order of RFC 8656, Section 7.2. Nothing changes until every check has passed.
@@ -113,18 +114,24 @@ Outcome Relay::allocate_wished(const Request& request, const AllocateWish& wish)
   }
   QuotaLease quota = take_quota(request);
   if (!quota.is_held()) return reject(request, ErrorCode::allocation_quota_reached);
+  QuotaLease next_quota;
+  if (wish.port == PortWish::even_with_next) {
+    next_quota = take_quota(request);
+    if (!next_quota.is_held()) return reject(request, ErrorCode::allocation_quota_reached);
+  }
 
   auto first = open_side(wish.family, wish.port, request.now);
   if (!wish.both_families) {
     if (!first) return reject(request, first.error());
+    first->next_quota = std::move(next_quota);
     return establish(request, wish, std::move(quota), std::move(*first), std::nullopt);
   }
 
   // One of two is a success that names what is missing; none of two is not.
   auto second = open_side(AddressFamily::ipv6, wish.port, request.now);
   if (!first && !second) {
-    const bool none_served = first.error() == second.error();
-    return reject(request, none_served ? first.error() : ErrorCode::insufficient_capacity);
+    const bool for_one_reason = first.error() == second.error();
+    return reject(request, for_one_reason ? first.error() : ErrorCode::insufficient_capacity);
   }
   if (!first) return establish(request, wish, std::move(quota), std::move(*second), std::nullopt);
   std::optional<OpenedSide> other;
@@ -177,32 +184,24 @@ Outcome Relay::redeem(const Request& request, const AllocateWish& wish) {
     if (shard >= settings_.shards) return reject(request, ErrorCode::insufficient_capacity);
     return await_reservation(request, *wish.token);
   }
-  // The quota first: what it refuses must not use up the token.
-  QuotaLease quota = take_quota(request);
-  if (!quota.is_held()) return reject(request, ErrorCode::allocation_quota_reached);
   auto reservation =
       surrender_reservation(*wish.token, request.proof.identity.username, request.now);
   if (!reservation) return reject(request, ErrorCode::insufficient_capacity);
-  return allocate_reserved(request, wish, std::move(quota), std::move(*reservation));
+  return allocate_reserved(request, wish, std::move(*reservation));
 }
 
 // The other shard's answer to redeem().
 Outcome Relay::allocate_with(const Request& request, Reservation reservation) {
   const auto wish = read_wish(request);
   CHECK(wish.has_value());  // it was read before the other shard was asked
-  QuotaLease quota = take_quota(request);
-  if (!quota.is_held()) {
-    end_reservation(std::move(reservation));
-    return reject(request, ErrorCode::allocation_quota_reached);
-  }
-  return allocate_reserved(request, *wish, std::move(quota), std::move(reservation));
+  return allocate_reserved(request, *wish, std::move(reservation));
 }
 
 QuotaLease Relay::take_quota(const Request& request) {
   return world_.quota.take(request.proof.identity.quota_id, request.arrival.five_tuple.client.ip);
 }
 
-Outcome Relay::allocate_reserved(const Request& request, const AllocateWish& wish, QuotaLease quota,
+Outcome Relay::allocate_reserved(const Request& request, const AllocateWish& wish,
                                  Reservation reservation) {
   const RelayedAddress& address = reservation.port.address();
   const bool translates = request.arrival.five_tuple.client.ip.is_v4() && !address.ip.is_v4();
@@ -214,8 +213,8 @@ Outcome Relay::allocate_reserved(const Request& request, const AllocateWish& wis
                                            {allocations_.next_id(), address.ip.family()});
   if (!socket) return reject(request, ErrorCode::insufficient_capacity);
   ++counters_.reservations_redeemed;
-  return establish(request, wish, std::move(quota),
-                   OpenedSide{std::move(reservation.port), *socket, {}, {}}, std::nullopt);
+  return establish(request, wish, std::move(reservation.quota),
+                   OpenedSide{std::move(reservation.port), *socket, {}, {}, {}}, std::nullopt);
 }
 
 // Every check has passed and everything is open: from here on nothing fails.
@@ -224,7 +223,6 @@ Outcome Relay::establish(const Request& request, const AllocateWish& wish, Quota
   Allocation& allocation = allocations_.add(request.arrival.five_tuple);
   allocation.listener = request.arrival.listener;
   allocation.identity = request.proof.identity;
-  allocation.integrity = request.proof.integrity;
   allocation.made_by = request.message.transaction_id();
   allocation.quota = std::move(quota);
   const Instant expires_at = request.now.monotonic + wish.lifetime;
@@ -243,8 +241,10 @@ Outcome Relay::establish(const Request& request, const AllocateWish& wish, Quota
                                      : ErrorCode::address_family_not_supported;
   }
   if (first.next_port.is_held()) {
-    allocation.reservation_token = hold_reservation(std::move(first.next_port), first.next_socket,
-                                                    request.proof.identity.username, request.now);
+    allocation.reservation_token =
+        hold_reservation({std::move(first.next_port), first.next_socket,
+                          std::move(first.next_quota), request.proof.identity.username},
+                         request.now);
   }
   allocation.deadline = allocation_deadlines_.add(
       expires_at, uint64_t{allocation.id.generation} << 32 | allocation.id.slot);

@@ -34,7 +34,6 @@ struct Allocation {
 
   AllocationId id;
   Identity identity;
-  Integrity integrity = Integrity::sha1;
   TransactionId made_by;                      ///< a retransmitted Allocate is recognised by it
   std::optional<uint64_t> reservation_token;  ///< repeated to a retransmission
   std::optional<AddressFamily>

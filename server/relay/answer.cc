@@ -50,7 +50,7 @@ Outcome Relay::reject_unknown_attributes(const Request& request) {
   return finish_answer(builder, request);
 }
 
-// To who has proved nothing: no reason text, no SOFTWARE, nothing beyond the budget of its source.
+// To who has proved nothing: no reason text, no SOFTWARE. Its source has paid for it already.
 Outcome Relay::reject_unproved(const Arrival& arrival, const MessageView& message,
                                const Rejected& rejected, Now now) {
   const ClientAddress& client = arrival.five_tuple.client;
@@ -58,8 +58,6 @@ Outcome Relay::reject_unproved(const Arrival& arrival, const MessageView& messag
     world_.observer.on_auth_failure(rejected.why, client);
   ++counters_.errors[static_cast<size_t>(rejected.code)];
   if (rejected.challenge) ++counters_.challenges;
-  // A 438 counts too: a signature can be a captured one, only a fresh nonce proves the address.
-  if (!living(arrival.five_tuple, now)) budget_.spend(AnswerKind::challenge, client.ip, now);
 
   MessageBuilder builder = begin_answer(MessageClass::error, message);
   builder.add_error(rejected.code);

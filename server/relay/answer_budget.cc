@@ -52,9 +52,13 @@ AnswerBudget::Bucket& AnswerBudget::bucket_of(const IpAddress& source, Now now) 
     if (ways[way].source == hash) return ways[way];
   }
   Bucket* place = std::find_if(ways, ways + kWays, [](const Bucket& b) { return b.source == 0; });
-  if (place == ways + kWays) place = &ways[random_.below(kWays)];
+  const bool is_free = place != ways + kWays;
+  if (!is_free) place = &ways[random_.below(kWays)];
+  // In a full table nobody knows what a newcomer had before: a full bucket would let a flood of
+  // forged sources wash a victim's limit away. A tenth of a second is enough to get started.
+  const float tokens = is_free ? burst_ : std::clamp(per_milli_ * 100.0F, 1.0F, burst_);
   const uint32_t millis = millis_of(now);
-  *place = {hash, {millis, millis}, {burst_, burst_}};
+  *place = {hash, {millis, millis}, {tokens, tokens}};
   return *place;
 }
 

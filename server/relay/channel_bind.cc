@@ -19,15 +19,16 @@ Outcome Relay::channel_bind(const Request& request) {
   const auto shown = decode_xor_address(peer_attribute->value, request.message.transaction_id());
   if (!shown || shown->port == 0) return reject(request, ErrorCode::bad_request);
 
+  const PeerAddress local = peer_address(settings_.external.inward(*shown, held_));
+  const ChannelBinding* of_number = allocation.channels.find(*number, request.now);
+  const ChannelBinding* of_peer = allocation.channels.find(local, request.now);
+  if (of_number != of_peer) return reject(request, ErrorCode::bad_request);
+
   const auto peer = admit(peer_address(*shown), allocation);
   if (!peer) return reject(request, peer.error());
   // A service of ours at this very port; an own relay port may come to be held later, and is asked
   // then.
   if (world_.policy.is_own_service(peer->address)) return reject(request, ErrorCode::forbidden);
-
-  const ChannelBinding* of_number = allocation.channels.find(*number, request.now);
-  const ChannelBinding* of_peer = allocation.channels.find(peer->address, request.now);
-  if (of_number != of_peer) return reject(request, ErrorCode::bad_request);
 
   const IpAddress& ip = peer->address.ip;
   PermissionTable& permissions = allocation.side(ip.family())->permissions;

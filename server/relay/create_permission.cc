@@ -7,16 +7,24 @@ namespace uturn {
 Outcome Relay::create_permission(const Request& request) {
   Allocation& allocation = *request.allocation;
 
-  std::array<std::optional<Peer>, kPeersPerRequest> peers;
+  // Is each of them valid (400)? Are there too many (508)? Only then: may each be talked to (443,
+  // 403)?
+  std::array<PeerAddress, kPeersPerRequest> shown;
   size_t count = 0;
-  for (const auto shown : PeerAddresses(request.message)) {
-    if (!shown) return reject(request, ErrorCode::bad_request);
-    if (count == kPeersPerRequest) return reject(request, ErrorCode::insufficient_capacity);
-    const auto peer = admit(*shown, allocation);
-    if (!peer) return reject(request, peer.error());
-    peers[count++] = *peer;
+  for (const auto address : PeerAddresses(request.message)) {
+    if (!address) return reject(request, ErrorCode::bad_request);
+    if (count < kPeersPerRequest) shown[count] = *address;
+    ++count;
   }
   if (count == 0) return reject(request, ErrorCode::bad_request);
+  if (count > kPeersPerRequest) return reject(request, ErrorCode::insufficient_capacity);
+
+  std::array<std::optional<Peer>, kPeersPerRequest> peers;
+  for (size_t i = 0; i < count; ++i) {
+    const auto peer = admit(shown[i], allocation);
+    if (!peer) return reject(request, peer.error());
+    peers[i] = *peer;
+  }
 
   for (const AddressFamily family : {AddressFamily::ipv4, AddressFamily::ipv6}) {
     std::array<IpAddress, kPeersPerRequest> wanted;

@@ -22,8 +22,4 @@ TransportAddress ExternalAddresses::inward(const TransportAddress& shown,
   return local;
 }
 
-bool ExternalAddresses::shows(const IpAddress& ip) const {
-  return std::ranges::find(pairs_, ip, &ExternalAddress::shown) != pairs_.end();
-}
-
 }  // namespace uturn

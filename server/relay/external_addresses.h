@@ -25,7 +25,6 @@ class ExternalAddresses {
   /// A shown address as it is here. Where several local addresses share one, the one that holds the
   /// port.
   TransportAddress inward(const TransportAddress& shown, const HeldPorts& held) const;
-  bool shows(const IpAddress& ip) const;
 
  private:
   std::vector<ExternalAddress> pairs_;

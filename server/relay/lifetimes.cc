@@ -95,12 +95,11 @@ void Relay::end(Allocation& allocation) {
   allocations_.remove(allocation);
 }
 
-uint64_t Relay::hold_reservation(PortLease port, HeldSocket socket, std::string_view username,
-                                 Now now) {
+uint64_t Relay::hold_reservation(Reservation reservation, Now now) {
   const uint64_t token = reservations_.make_token(world_.random);
-  const Instant expires_at = now.monotonic + kReservationLifetime;
-  reservations_.add(token, {std::move(port), socket, std::string{username}, expires_at,
-                            reservation_deadlines_.add(expires_at, token)});
+  reservation.expires_at = now.monotonic + kReservationLifetime;
+  reservation.deadline = reservation_deadlines_.add(reservation.expires_at, token);
+  reservations_.add(token, std::move(reservation));
   ++counters_.reservations_made;
   return token;
 }

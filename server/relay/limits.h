@@ -31,7 +31,7 @@ inline constexpr std::chrono::seconds kPortRest{
 inline constexpr std::chrono::seconds kPendingLifetime{
     10};                                       // about when a client's retransmissions end
 inline constexpr uint32_t kPortAttempts = 16;  // binds tried for one request, then 508
-inline constexpr uint32_t kExpirationsPerPass = 1'024;
+inline constexpr uint32_t kExpirationsPerPass = 128;
 inline constexpr uint32_t kIcmpErrorsPerSecond = 10;  // told to one client
 inline constexpr uint32_t kPeersPerRequest = 32;      // XOR-PEER-ADDRESS in one CreatePermission
 inline constexpr size_t kAnswerSize = 1'024;          // the longest answer we build

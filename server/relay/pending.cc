@@ -24,7 +24,7 @@ Outcome Relay::defer(const Arrival& arrival, const MessageView& message, Asked a
 Outcome Relay::await_reservation(const Request& request, uint64_t token) {
   const Outcome outcome = defer(request.arrival, request.message, {}, request.proof, request.now);
   const auto* deferred = std::get_if<Defer>(&outcome);
-  if (!deferred) return outcome;
+  if (!deferred) return reject(request, ErrorCode::insufficient_capacity);
   const uint8_t shard = ReservationTable::shard_of(token);
   if (world_.others.ask_for_reservation(shard, token, request.proof.identity.username,
                                         deferred->id)) {

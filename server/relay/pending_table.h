@@ -43,6 +43,8 @@ class PendingTable {
   PendingId next_id() const;
   /// That id was given out, but nothing will wait under it: whoever comes next gets another one.
   void skip_next_id();
+  /// The last eighth is kept for requests that are authenticated and wait for another shard.
+  bool has_room_for_strangers() const { return by_key_.size() < limit_ - limit_ / 8; }
   /// Null when full. `message` has at most kPendingMessageSize bytes.
   PendingRequest* add(const Arrival& arrival, const MessageView& message);
   void remove(PendingRequest& request);

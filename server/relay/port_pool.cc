@@ -85,11 +85,19 @@ bool PortPools::serves(AddressFamily family) const {
 }
 
 std::optional<TakenPorts> PortPools::take(AddressFamily family, PortWish wish, Now now) {
-  if (pools_.empty()) return std::nullopt;
-  const size_t start = random_.below(pools_.size());
-  for (size_t i = 0; i < pools_.size(); ++i) {
-    AddressPool& candidate = pools_[(start + i) % pools_.size()];
+  const auto of_family =
+      std::ranges::count(pools_, family, [](const AddressPool& p) { return p.address.family(); });
+  if (of_family == 0) return std::nullopt;
+
+  // The n-th of the family, and after it the others of the family around.
+  uint64_t skip = random_.below(static_cast<uint64_t>(of_family));
+  for (size_t i = 0; i < 2 * pools_.size(); ++i) {
+    AddressPool& candidate = pools_[i % pools_.size()];
     if (candidate.address.family() != family) continue;
+    if (skip > 0) {
+      --skip;
+      continue;
+    }
     candidate.pool.end_rests(now);
 
     const bool with_next = wish == PortWish::even_with_next;

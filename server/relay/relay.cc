@@ -128,9 +128,16 @@ Outcome Relay::on_request(const Arrival& arrival, const MessageView& message, No
   }
 
   // The ticket names the place this request would wait at: the answer can come before defer().
-  const DirectoryTicket ticket = pending_.next_id().packed();
+  const bool may_wait = pending_.has_room_for_strangers() || existing;
+  const DirectoryTicket ticket = may_wait ? pending_.next_id().packed() : kNoTicket;
   AuthVerdict verdict = world_.authenticator.check(
       message, arrival.five_tuple.client, existing ? &existing->identity : nullptr, ticket, now);
+  // Waiting and silence cost us as much as an answer. A 438 counts too: a signature can be a
+  // captured one, only a fresh nonce proves the address.
+  if (!existing && !std::holds_alternative<Accepted>(verdict)) {
+    budget_.spend(AnswerKind::challenge, source, now);
+  }
+  if (std::holds_alternative<Silence>(verdict) && !may_wait) return Drop{DropReason::pending_full};
   return on_verdict(arrival, message, std::move(verdict), now);
 }
 

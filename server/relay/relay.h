@@ -148,7 +148,7 @@ class Relay {
   Result<AllocateWish, ErrorCode> read_wish(const Request& request) const;
   Outcome allocate_wished(const Request& request, const AllocateWish& wish);
   QuotaLease take_quota(const Request& request);
-  Outcome allocate_reserved(const Request& request, const AllocateWish& wish, QuotaLease quota,
+  Outcome allocate_reserved(const Request& request, const AllocateWish& wish,
                             Reservation reservation);
   Outcome allocate_with(const Request& request, Reservation reservation);
   Outcome redeem(const Request& request, const AllocateWish& wish);
@@ -195,7 +195,7 @@ class Relay {
   void sweep(Allocation& allocation, Now now);
   void end_side(Allocation& allocation, AddressFamily family);
   void end(Allocation& allocation);
-  uint64_t hold_reservation(PortLease port, HeldSocket socket, std::string_view username, Now now);
+  uint64_t hold_reservation(Reservation reservation, Now now);
   void end_reservation(Reservation reservation);
 
   RelaySettings settings_;

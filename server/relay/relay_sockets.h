@@ -25,7 +25,7 @@ struct RelayTag {
 };
 
 enum class SocketFailure : uint8_t {
-  occupied,   ///< another process holds the port: try another one
+  occupied,   ///< another process holds the port, or the address has gone: try another one
   exhausted,  ///< no descriptors, no memory, no such address
 };
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "auth/quota.h"
 #include "auth/random.h"
 #include "protocol/time.h"
 #include "server/relay/deadline_queue.h"
@@ -19,8 +20,9 @@ namespace uturn {
 struct Reservation {
   PortLease port;
   HeldSocket socket;
+  QuotaLease quota;      ///< counted like the allocation it is for
   std::string username;  ///< only who reserved may redeem
-  Instant expires_at;
+  Instant expires_at{};
   DeadlineQueue::Handle deadline = DeadlineQueue::kNone;
 };
 

@@ -96,6 +96,24 @@ TEST(PortPoolProperty, AllPortsAreEquallyLikely) {
   for (const auto& [port, times] : drawn) EXPECT_NEAR(times, 1'000, 200) << port;
 }
 
+TEST(PortPools, DrawEachAddressOfAFamilyEquallyOften) {
+  Seeded seeded(9);
+  RandomOf random(seeded);
+  const std::vector<IpAddress> addresses{
+      *IpAddress::parse("192.0.2.1"), *IpAddress::parse("192.0.2.2"),
+      *IpAddress::parse("2001:db8::1"), *IpAddress::parse("2001:db8::2"),
+      *IpAddress::parse("2001:db8::3")};
+  PortPools pools(addresses, {50'000, 59'999}, random);
+  std::vector<TakenPorts> all;
+  size_t first = 0;
+  for (int i = 0; i < 2'000; ++i) {
+    all.push_back(*pools.take(AddressFamily::ipv4, PortWish::any, at(0s)));
+    if (all.back().port.address().ip == addresses[0]) ++first;
+  }
+  EXPECT_GT(first, 850u);
+  EXPECT_LT(first, 1'150u);
+}
+
 TEST(PortPools, SpreadOverAddressesAndKeepPairsOnOne) {
   Seeded seeded(8);
   RandomOf random(seeded);
@@ -164,6 +182,28 @@ TEST(AnswerBudgetProperty, ForgetsSourcesAtRandomAndNeverGrows) {
   EXPECT_GT(forgotten, 50u) << "a full table does not keep anybody out";
 }
 
+// Forged sources wash a victim's bucket out of the table again and again; its limit must survive
+// that.
+TEST(AnswerBudgetProperty, AFloodFromEverywhereDoesNotLiftAVictimsLimit) {
+  Seeded seeded(4);
+  RandomOf random(seeded);
+  AnswerBudget budget(1'024, 2'000, 20'000, random);
+  const IpAddress victim = *IpAddress::parse("192.0.2.1");
+  uint32_t answered = 0;
+  for (uint32_t i = 0; i < 300'000; ++i) {  // three seconds, 100,000 of each a second
+    const Now now = at(Duration{std::chrono::microseconds(10 * i)});
+    if (budget.has(AnswerKind::challenge, victim, now)) {
+      budget.spend(AnswerKind::challenge, victim, now);
+      ++answered;
+    }
+    std::array<uint8_t, 4> bytes{};
+    store_be32(bytes.data(), static_cast<uint32_t>(seeded.word()));
+    budget.spend(AnswerKind::challenge, IpAddress::v4(bytes), now);
+  }
+  const uint32_t limit = 20'000 + 3 * 2'000;
+  EXPECT_LT(answered, 4 * limit) << "each washing out costs a tenth of a second's answers";
+}
+
 TEST(PendingTableProperty, AgreesWithAMap) {
   for_seeds(30, [](Seeded& seeded) {
     const auto limit = static_cast<uint32_t>(1 + seeded.below(20));
@@ -226,7 +266,7 @@ TEST(ReservationTableProperty, GivesToTheRightUserInTimeAndOnce) {
         const uint64_t token = table.make_token(random);
         ASSERT_EQ(ReservationTable::shard_of(token), shard);
         const std::string& user = seeded.pick(users);
-        table.add(token, {{}, {}, user, at(time).monotonic + 30s});
+        table.add(token, {{}, {}, {}, user, at(time).monotonic + 30s});
         ASSERT_TRUE(model.try_emplace(token, user, at(time).monotonic + 30s).second);
       } else {
         const auto chosen =

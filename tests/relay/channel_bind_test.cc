@@ -147,6 +147,14 @@ TEST(ChannelBind, BeyondTheLimitIsBeyondCapacity) {
   EXPECT_TRUE(alice.bind_channel(0x4002, "198.51.100.7:5002").is_success());
 }
 
+TEST(ChannelBind, OfATakenNumberToADeniedPeerIsABadRequest) {
+  TestRelay relay;
+  auto& alice = relay.client("192.0.2.1:4000");
+  alice.allocate();
+  alice.bind_channel(0x4000, "198.51.100.7:5000");
+  EXPECT_EQ(alice.bind_channel(0x4000, "10.0.0.1:5000").error(), 400);
+}
+
 TEST(ChannelBind, ToADeniedPeerIsForbidden) {
   TestRelay relay;
   auto& alice = relay.client("192.0.2.1:4000");

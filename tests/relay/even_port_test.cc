@@ -152,14 +152,32 @@ TEST(ReservationToken, MalformedIsABadRequestAndUnknownIsBeyondCapacity) {
       508);
 }
 
-TEST(ReservationToken, RefusedByTheQuotaIsNotUsedUp) {
-  TestRelay relay({.quota = {.allocations_per_user = 1}});
+TEST(ReservationToken, CountsLikeTheAllocationItIsFor) {
+  TestRelay relay({.quota = {.allocations_per_user = 2}});
   auto& alice = relay.client("192.0.2.1:4000");
   const Message first = alice.allocate(kPair);
   auto& second = relay.client("192.0.2.1:4001");
-  EXPECT_EQ(second.allocate(with_token(first)).error(), 486);
-  alice.refresh(0);
+  EXPECT_EQ(second.allocate().error(), 486);
   EXPECT_TRUE(second.allocate(with_token(first)).is_success());
+  EXPECT_EQ(relay.quota.held(), 2u);
+}
+
+// Whoever deletes the allocation and keeps the reservation goes on being counted for it.
+TEST(ReservationToken, OutlivingItsAllocationStillCounts) {
+  TestRelay relay({.quota = {.allocations_per_user = 2}});
+  auto& alice = relay.client("192.0.2.1:4000");
+  alice.allocate(kPair);
+  alice.refresh(0);
+  EXPECT_EQ(alice.allocate(kPair).error(), 486);
+  relay.passes(31s);
+  EXPECT_TRUE(alice.allocate(kPair).is_success());
+}
+
+TEST(EvenPort, APairBeyondTheQuotaIsRefused) {
+  TestRelay relay({.quota = {.allocations_per_user = 1}});
+  auto& alice = relay.client("192.0.2.1:4000");
+  EXPECT_EQ(alice.allocate(kPair).error(), 486);
+  EXPECT_EQ(relay.ports.taken(), 0u);
 }
 
 TEST(ReservationToken, SocketThatCannotBeReadIsBeyondCapacity) {
@@ -244,14 +262,14 @@ TEST(ReservationToken, ArrivingAfterAnotherAllocateOnTheFiveTupleIsAMismatch) {
   EXPECT_EQ(relay.ports.taken(), 2u);
 }
 
-TEST(ReservationToken, FetchedBeyondTheQuotaGivesItsPortBack) {
-  TestRelay relay({.quota = {.allocations_per_user = 1}, .shards = 2});
+TEST(ReservationToken, FetchedFromAnotherShardBringsItsQuotaAlong) {
+  TestRelay relay({.quota = {.allocations_per_user = 2}, .shards = 2});
   const Message first = relay.client("192.0.2.1:4000", "alice", 0).allocate(kPair);
   auto& other = relay.client("192.0.2.1:4001", "alice", 1);
   other.allocate(with_token(first));
   relay.shards_answer();
-  EXPECT_EQ(other.answer().error(), 486);
-  EXPECT_EQ(relay.ports.taken(), 1u);
+  EXPECT_TRUE(other.answer().is_success());
+  EXPECT_EQ(relay.quota.held(), 2u);
 }
 
 }  // namespace

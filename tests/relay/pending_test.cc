@@ -126,11 +126,22 @@ TEST(Deferred, RequestsAreBounded) {
   relay.directory_answers();
   EXPECT_TRUE(carol.answer().is_success());
   EXPECT_TRUE(dave.answer().is_success());
-  relay.directory_answers();  // the third's, which nobody waits for
-  EXPECT_TRUE(third.hears_nothing());
+  EXPECT_TRUE(third.hears_nothing());  // nobody was asked for the third
   EXPECT_TRUE(third.repeat().is_none());
   relay.directory_answers();
   EXPECT_TRUE(third.answer().is_success());
+}
+
+TEST(Deferred, WaitingCostsTheSourceAsMuchAsAnAnswer) {
+  TestSettings settings = slow();
+  settings.relay.limits.answers_burst = 2;
+  settings.relay.limits.answers_per_second = 1;
+  TestRelay relay(std::move(settings));
+  relay.client("192.0.2.1:4000", "carol").allocate();  // a challenge, and a place to wait
+  auto& other_port = relay.client("192.0.2.1:4001", "carol");
+  EXPECT_TRUE(other_port.allocate().is_none());
+  EXPECT_EQ(relay.last_drop(), DropReason::answer_rate);
+  relay.directory_answers();
 }
 
 TEST(Deferred, TwoRequestsOfOneClientGiveOneAllocation) {

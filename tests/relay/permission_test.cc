@@ -112,6 +112,19 @@ TEST(CreatePermission, OfManyIsAllOrNothing) {
   EXPECT_EQ(relay.last_drop(), DropReason::no_permission);
 }
 
+TEST(CreatePermission, AnInvalidPeerIsToldBeforeAForbiddenOne) {
+  TestRelay relay;
+  auto& alice = relay.client("192.0.2.1:4000");
+  alice.allocate();
+  for (const char* forbidden : {"10.0.0.1:1", "[2001:db8::7]:1"}) {
+    const Message answer = alice.request(Method::create_permission, [&](auto& m) {
+      m.add_xor_address(AttributeType::xor_peer_address, address(forbidden));
+      m.add_u32(AttributeType::xor_peer_address, 1);
+    });
+    EXPECT_EQ(answer.error(), 400) << forbidden;
+  }
+}
+
 TEST(CreatePermission, WithoutPeerIsABadRequest) {
   TestRelay relay;
   auto& alice = relay.client("192.0.2.1:4000");
