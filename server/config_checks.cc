@@ -1,16 +1,11 @@
 // What a Config must satisfy as a whole, and what it had better.
 #include "server/config_checks.h"
 
-#include <algorithm>
-
 #include "server/privileges.h"
+#include "server/relay_checks.h"
 
 namespace uturn {
 namespace {
-
-bool has_family(const std::vector<IpAddress>& addresses, AddressFamily family) {
-  return std::ranges::any_of(addresses, [&](const IpAddress& a) { return a.family() == family; });
-}
 
 /// Only root can become somebody else; for others the value means nothing.
 void check_run_as(const ServerConfig& server, ConfigProblems& problems) {
@@ -19,28 +14,24 @@ void check_run_as(const ServerConfig& server, ConfigProblems& problems) {
   if (!account) problems.push_back({"", "", account.error()});
 }
 
-/// A mapping that no relay address uses would silently announce nothing.
-void check_external(const RelayConfig& relay, ConfigProblems& problems) {
-  if (relay.addresses.empty()) return;  // auto: known when the interfaces were asked
-  for (const ExternalMapping& external : relay.external) {
-    const bool is_used = external.private_address
-                             ? std::ranges::count(relay.addresses, *external.private_address) > 0
-                             : has_family(relay.addresses, external.public_address.family());
-    if (!is_used) {
-      problems.push_back(
-          {"", "relay.external", external.to_string() + " maps no address of relay.addresses"});
-    }
+/// Where the addresses are chosen, the start checks the same (Server::choose_relay_addresses).
+void check_relay(const RelayConfig& relay, ConfigProblems& problems) {
+  if (relay.addresses.empty()) return;
+  if (const auto unused = find_unused_mapping(relay.external, relay.addresses)) {
+    problems.push_back(
+        {"", "relay.external", unused->to_string() + " maps no address of relay.addresses"});
   }
-}
-
-void check_default_family(const RelayConfig& relay, ConfigProblems& problems) {
-  if (relay.addresses.empty() || relay.default_family == DefaultFamily::keep) return;
-  const bool is_v4 = relay.default_family == DefaultFamily::ipv4;
-  if (has_family(relay.addresses, is_v4 ? AddressFamily::ipv4 : AddressFamily::ipv6)) return;
-  // Otherwise every request without REQUESTED-ADDRESS-FAMILY would end in 440.
-  problems.push_back({"", "relay.default_family",
-                      std::string(is_v4 ? "ipv4" : "ipv6") +
-                          " has no address in relay.addresses; name one or change the family"});
+  if (const auto shown = find_ambiguous_address(relay.external, relay.addresses)) {
+    problems.push_back({"", "relay.external",
+                        "two of relay.addresses would be seen as " + shown->to_string() +
+                            "; give each its own, PUBLIC/PRIVATE"});
+  }
+  if (!has_default_family(relay.default_family, relay.addresses)) {
+    const bool is_v4 = relay.default_family == DefaultFamily::ipv4;
+    problems.push_back({"", "relay.default_family",
+                        std::string(is_v4 ? "ipv4" : "ipv6") +
+                            " has no address in relay.addresses; name one or change the family"});
+  }
 }
 
 bool is_in_relay_ports(const ListenerUri& listener, const RelayConfig& relay) {
@@ -58,8 +49,7 @@ ConfigProblems find_contradictions(const Config& config) {
                         "--auth-secret S), or say --no-auth to relay for everybody"});
   }
   check_run_as(config.server, problems);
-  check_external(config.relay, problems);
-  check_default_family(config.relay, problems);
+  check_relay(config.relay, problems);
   return problems;
 }
 

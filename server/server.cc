@@ -16,6 +16,7 @@
 #include "server/privileges.h"
 #include "server/quick_start.h"
 #include "server/ready_file.h"
+#include "server/relay_checks.h"
 #include "server/self_test.h"
 #include "server/state_dir.h"
 
@@ -47,7 +48,7 @@ Result<Done, std::string> Server::start(Signals& signals) {
   for (const std::string& warning : find_warnings(config_)) log_.warn(warning);
 
   if (auto chosen = choose_io(); !chosen) return chosen;
-  choose_relay_addresses();
+  if (auto chosen = choose_relay_addresses(); !chosen) return chosen;
   choose_capacity();
   if (auto opened = open_listeners(signals); !opened) return opened;
   make_policy();
@@ -124,7 +125,7 @@ Result<Done, std::string> Server::choose_io() {
   return Done{};
 }
 
-void Server::choose_relay_addresses() {
+Result<Done, std::string> Server::choose_relay_addresses() {
   locals_ = read_local_addresses();
   relay_addresses_ = config_.relay.addresses;
   if (relay_addresses_.empty()) {
@@ -133,6 +134,42 @@ void Server::choose_relay_addresses() {
   for (const NatPair& pair : expand_external(config_.relay.external, relay_addresses_)) {
     external_.push_back({pair.public_address, pair.private_address});
   }
+  return check_relay_addresses();
+}
+
+// What could never relay must not be served as if it could.
+Result<Done, std::string> Server::check_relay_addresses() {
+  if (auto tried = try_relay_addresses(relay_addresses_, config_.server.freebind); !tried) {
+    return tried;
+  }
+  if (const auto unused = find_unused_mapping(config_.relay.external, relay_addresses_)) {
+    return Failure{"relay.external: " + unused->to_string() +
+                   " maps none of the relay addresses that were chosen"};
+  }
+  if (const auto shown = find_ambiguous_address(config_.relay.external, relay_addresses_)) {
+    return Failure{"relay.external: two relay addresses would be seen as " + shown->to_string() +
+                   "; give each its own, PUBLIC/PRIVATE"};
+  }
+  const uint16_t first_port = first_unprivileged_port();
+  if (config_.relay.ports.first < first_port && will_drop_root()) {
+    return Failure{"relay.ports: those below " + std::to_string(first_port) +
+                   " need root, which is given up (server.run_as)"};
+  }
+  // Nobody named these addresses, so the family follows them.
+  default_family_ = config_.relay.default_family;
+  if (!has_default_family(default_family_, relay_addresses_)) {
+    const bool is_v4 = default_family_ == DefaultFamily::ipv4;
+    default_family_ = is_v4 ? DefaultFamily::ipv6 : DefaultFamily::ipv4;
+    log_.warn("no relay address has the family of relay.default_family; the other is used",
+              {{"default_family", is_v4 ? "ipv6" : "ipv4"}});
+  }
+  return Done{};
+}
+
+bool Server::will_drop_root() const {
+  if (!is_root()) return false;
+  const auto account = find_account_or_nobody(config_.server.run_as);
+  return account && account->user != 0;
 }
 
 void Server::choose_capacity() {
@@ -244,7 +281,7 @@ ShardSettings Server::shard_settings(uint8_t shard) const {
   ShardSettings settings;
   settings.relay.limits = config_.limits;
   settings.relay.channels = config_.relay.channels;
-  settings.relay.default_family = config_.relay.default_family;
+  settings.relay.default_family = default_family_;
   settings.relay.external = ExternalAddresses{external_};
   settings.relay.software = config_.server.software;
   settings.relay.shard = shard;

@@ -47,7 +47,9 @@ class Server {
 
   Result<Done, std::string> choose_io();
   void choose_capacity();
-  void choose_relay_addresses();
+  Result<Done, std::string> choose_relay_addresses();
+  Result<Done, std::string> check_relay_addresses();
+  bool will_drop_root() const;
   Result<Done, std::string> open_listeners(Signals& signals);
   Result<ListenerGroup, std::string> open_listener(const ListenerUri& uri,
                                                    const UdpSocketSpec& spec, Signals& signals);
@@ -68,6 +70,7 @@ class Server {
   uint32_t max_sockets_ = 0;
   std::vector<LocalAddress> locals_;
   std::vector<IpAddress> relay_addresses_;
+  DefaultFamily default_family_{};
   std::vector<ExternalAddress> external_;
   std::vector<Listener> listeners_;
   std::vector<ListenerUri> uris_;

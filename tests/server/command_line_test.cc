@@ -244,6 +244,10 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{{"serve", "--set", "listeners=[]"}, "listeners: at least one is needed"},
         Refusal{{"serve", "--relay-ip", "192.0.2.1", "--external-ip", "203.0.113.1/192.0.2.2"},
                 "relay.external: 203.0.113.1/192.0.2.2 maps no address of relay.addresses"},
+        Refusal{{"serve", "--relay-ip", "192.0.2.1", "--relay-ip", "192.0.2.2", "--external-ip",
+                 "203.0.113.1"},
+                "relay.external: two of relay.addresses would be seen as 203.0.113.1; give each "
+                "its own, PUBLIC/PRIVATE"},
         Refusal{{"serve", "--relay-ip", "2001:db8::1"},
                 "relay.default_family: ipv4 has no address in relay.addresses; name one or change "
                 "the family"}));
