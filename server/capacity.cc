@@ -17,14 +17,27 @@ uint64_t own_descriptors(const CapacityNeeds& needs) {
 }
 
 uint64_t all_relay_ports(const CapacityNeeds& needs) {
-  return uint64_t{needs.relay_addresses} * needs.relay_ports;
+  return (uint64_t{needs.ipv4_addresses} + needs.ipv6_addresses) * needs.relay_ports;
+}
+
+/// "16384 ports for IPv4 and 16384 for IPv6": an allocation takes one of its family.
+std::string ports_text(const CapacityNeeds& needs) {
+  const auto count = [&](uint32_t addresses) {
+    return std::to_string(uint64_t{addresses} * needs.relay_ports);
+  };
+  if (needs.ipv6_addresses == 0) return count(needs.ipv4_addresses) + " ports for IPv4";
+  if (needs.ipv4_addresses == 0) return count(needs.ipv6_addresses) + " ports for IPv6";
+  return count(needs.ipv4_addresses) + " ports for IPv4 and " + count(needs.ipv6_addresses) +
+         " for IPv6";
 }
 
 }  // namespace
 
 uint64_t wanted_descriptors(const CapacityNeeds& needs) {
-  return own_descriptors(needs) +
-         std::min<uint64_t>(all_relay_ports(needs), needs.allocation_limit);
+  const uint64_t of_each = needs.ipv4_addresses > 0 && needs.ipv6_addresses > 0 ? 2 : 1;
+  const uint64_t sockets =
+      of_each * needs.allocation_limit + uint64_t{needs.workers} * needs.reservation_limit;
+  return own_descriptors(needs) + std::min(all_relay_ports(needs), sockets);
 }
 
 Capacity compute_capacity(const CapacityNeeds& needs, uint64_t descriptors) {
@@ -40,12 +53,18 @@ Capacity compute_capacity(const CapacityNeeds& needs, uint64_t descriptors) {
   if (room == by_descriptors) {
     capacity.said += "bounded by " + std::to_string(descriptors) + " descriptors (RLIMIT_NOFILE)";
   } else if (room == by_ports) {
-    capacity.said += "bounded by relay.ports, " + std::to_string(needs.relay_ports) +
-                     " on each of " + std::to_string(needs.relay_addresses) + " addresses";
+    capacity.said += "bounded by relay.ports, " + ports_text(needs);
   } else {
     capacity.said += "bounded by limits.allocations";
   }
   return capacity;
+}
+
+Limits limits_of_worker(const Limits& limits, uint32_t workers) {
+  Limits own = limits;
+  own.answers_per_second = std::max<uint32_t>(1, limits.answers_per_second / workers);
+  own.answers_burst = std::max<uint32_t>(1, limits.answers_burst / workers);
+  return own;
 }
 
 uint64_t raise_descriptor_limit(uint64_t wanted) {

@@ -12,9 +12,11 @@ namespace uturn {
 struct CapacityNeeds {
   uint32_t workers = 1;
   uint32_t listeners = 0;
-  uint32_t relay_addresses = 0;
+  uint32_t ipv4_addresses = 0;  ///< to relay from
+  uint32_t ipv6_addresses = 0;
   uint32_t relay_ports = 0;  ///< of each address
   uint32_t allocation_limit = 0;
+  uint32_t reservation_limit = 0;  ///< of each worker
 };
 
 struct Capacity {
@@ -23,12 +25,17 @@ struct Capacity {
   std::string said;  ///< one line: the number and what bounds it
 };
 
-/// Pure: what this many descriptors make possible. One socket per allocation; what the process
-/// needs besides is put aside first.
+/// Pure: what this many descriptors make possible for allocations of one relayed address; what the
+/// process needs besides is put aside first. An allocation of both families takes two.
 Capacity compute_capacity(const CapacityNeeds& needs, uint64_t descriptors);
 
-/// The descriptors that would leave the other limits in charge.
+/// The descriptors that would leave the other limits in charge, even where every allocation has
+/// both families (RFC 8656, Section 7.2) and every reservation holds a socket.
 uint64_t wanted_descriptors(const CapacityNeeds& needs);
+
+/// What bounds one worker where the operator's number is for all together: the answers to the
+/// unauthenticated, whose table each worker has for itself. At least one.
+Limits limits_of_worker(const Limits& limits, uint32_t workers);
 
 /// Raises the soft limit to what is wanted, and the hard one too where the process may; never
 /// lowers either. Returns what is in force.

@@ -173,12 +173,17 @@ bool Server::will_drop_root() const {
 }
 
 void Server::choose_capacity() {
+  const auto count = [&](bool is_v4) {
+    return static_cast<uint32_t>(std::ranges::count(relay_addresses_, is_v4, &IpAddress::is_v4));
+  };
   const CapacityNeeds needs{
       .workers = workers_,
       .listeners = static_cast<uint32_t>(config_.listeners.size()),
-      .relay_addresses = static_cast<uint32_t>(relay_addresses_.size()),
+      .ipv4_addresses = count(true),
+      .ipv6_addresses = count(false),
       .relay_ports = config_.relay.ports.size(),
       .allocation_limit = config_.limits.allocations,
+      .reservation_limit = config_.limits.reservations,
   };
   const uint64_t descriptors = raise_descriptor_limit(wanted_descriptors(needs));
   const Capacity capacity = compute_capacity(needs, descriptors);
