@@ -21,9 +21,9 @@ struct QuickStart {
   std::vector<ExternalMapping> external;
   std::vector<LocalAddress> locals;
   PortRange ports;
-  std::string username;  ///< empty where the snippet cannot name one (REST secrets, --no-auth)
-  std::string credential;
-  std::string self_test;  ///< the verdict, one line; empty: none was made
+  std::string username;    ///< empty where the snippet cannot name one (REST secrets, --no-auth)
+  std::string credential;  ///< of a user that quick start made up; an operator's own is not shown
+  std::string self_test;   ///< the verdict, one line; empty: none was made
 };
 
 /// Lines for a terminal, ending in the iceServers snippet and, where clients elsewhere could not

@@ -1,11 +1,28 @@
 // Visiting ourselves with the probe.
 #include "server/self_test.h"
 
+#include <openssl/crypto.h>
+
+#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "client/tools/probe.h"
 
 namespace uturn {
+namespace {
+
+/// "failed: allocate: the server did not answer in time", from the probe's own report.
+std::string failure_text(const std::string& report) {
+  const auto json = nlohmann::json::parse(report, nullptr, false);
+  if (json.is_discarded()) return "failed";
+  for (const auto& step : json.value("steps", nlohmann::json::array())) {
+    if (step.value("status", "") != "failed") continue;
+    return "failed: " + step.value("name", "") + ": " + step.value("cause", "");
+  }
+  return "failed";
+}
+
+}  // namespace
 
 std::string self_test(const std::vector<ListenerUri>& listeners, const std::string& username,
                       const std::string& password) {
@@ -18,15 +35,18 @@ std::string self_test(const std::vector<ListenerUri>& listeners, const std::stri
   options.uri = (username.empty() ? "stun:" : "turn:") + address.to_string();
   options.username = username;
   options.password = password;
-  options.timeout = std::chrono::seconds(3);
+  options.json = true;
+  // Signals wait for us, and one that says stop must be heard within a second.
+  options.timeout = std::chrono::seconds(1);
 
-  std::ostringstream table;
+  std::ostringstream report;
   std::ostringstream problem;
-  const int status = run_probe(options, table, problem);
+  const int status = run_probe(options, report, problem);
+  OPENSSL_cleanse(options.password.data(), options.password.size());
   if (status == kProbeHealthy) {
     return username.empty() ? "binding ok" : "binding ok, allocate ok, relay loop ok";
   }
-  return "failed; `uturn probe " + options.uri + "` says more";
+  return failure_text(report.str());
 }
 
 }  // namespace uturn

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <array>
 #include <atomic>
@@ -18,13 +19,9 @@
 namespace uturn {
 namespace {
 
+using testing::ContainsRegex;
 using testing::HasSubstr;
-
-#ifdef __SANITIZE_ADDRESS__  // and with it the undefined behaviour sanitizer
-constexpr bool kNeedsDescriptors = true;
-#else
-constexpr bool kNeedsDescriptors = false;
-#endif
+using testing::Not;
 
 std::vector<std::string> with(std::vector<std::string> arguments,
                               const std::vector<std::string>& more) {
@@ -73,9 +70,23 @@ TEST_P(ServeTest, OtherSignalsAreSurvivedAndLogged) {
   EXPECT_TRUE(server.is_running());
 }
 
+TEST_P(ServeTest, QuickStartShowsNoPasswordOfTheOperator) {
+  ServeProcess server(arguments());
+  ASSERT_TRUE(server.says("Ctrl-C stops the server.")) << server.output();
+  EXPECT_THAT(server.output(), HasSubstr("\"credential\": \"the password of alice\""));
+  EXPECT_THAT(server.output(), Not(HasSubstr("\"secret\"")));
+  EXPECT_THAT(server.output(), HasSubstr("self-test  binding ok, allocate ok, relay loop ok"));
+}
+
+TEST_P(ServeTest, QuickStartShowsTheCredentialItMade) {
+  ServeProcess server(
+      {"--listen", "udp://127.0.0.1:0", "--relay-ip", "127.0.0.1", "--io", GetParam()});
+  ASSERT_TRUE(server.says("Ctrl-C stops the server.")) << server.output();
+  EXPECT_THAT(server.output(), ContainsRegex("\"credential\": \"[A-Za-z0-9]{22}\""));
+}
+
 // What is open stays, what is asked anew is refused, and once there is room again it is granted.
 TEST_P(ServeTest, WithoutDescriptorsItAnswers508AndLivesOn) {
-  if (kNeedsDescriptors) GTEST_SKIP() << "this sanitizer's check of virtual calls opens a pipe";
   // Only a process of the same user may have its limits changed from outside.
   ServeProcess server(arguments({"--run-as", "root"}));
   ASSERT_TRUE(server.becomes_ready()) << server.output();
@@ -210,6 +221,21 @@ INSTANTIATE_TEST_SUITE_P(
         BadStart{"PortsBackwards", alice_and({"--relay-ports", "60000-50000"}), 2, "--relay-ports"},
         BadStart{"UnknownIo", alice_and({"--io", "fast"}), 2, "--io"},
         BadStart{"UserWithoutPassword", {"--user", "alice"}, 2, "--user"},
+        BadStart{
+            "RelayAddressOfNobody",
+            {"--listen", "udp://127.0.0.1:0", "--user", "alice:secret", "--relay-ip", "192.0.2.1"},
+            1,
+            "no relay socket can be bound to 192.0.2.1"},
+        BadStart{"TwoRelayAddressesSeenAsOne",
+                 {"--listen", "udp://127.0.0.1:0", "--listen", "udp://127.0.0.2:0", "--user",
+                  "alice:secret", "--external-ip", "203.0.113.7"},
+                 1,
+                 "seen as 203.0.113.7"},
+        BadStart{"ExternalOfAnAddressNotChosen",
+                 {"--listen", "udp://127.0.0.1:0", "--user", "alice:secret", "--external-ip",
+                  "203.0.113.7/10.9.8.7"},
+                 1,
+                 "203.0.113.7/10.9.8.7 maps none"},
         BadStart{"LogFileOfNobody", alice_and({"--set", "log.file=/proc/uturn/log"}), 1,
                  "/proc/uturn/log"}),
     [](const auto& info) { return info.param.name; });
@@ -222,6 +248,21 @@ TEST(Serve, APortInUseEndsTheStart) {
   EXPECT_THAT(server.output(), HasSubstr("address in use"));
   EXPECT_EQ(std::ranges::count(server.output(), '\n'), 1) << server.output();
   EXPECT_FALSE(server.has_ready_file());
+}
+
+TEST(Serve, PortsThatOnlyRootMayBindAreRefusedWhereRootIsGivenUp) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  ServeProcess server(alice_and({"--relay-ports", "100-60000", "--run-as", "65534"}));
+  EXPECT_EQ(server.wait_for_end(kPatience), 1);
+  EXPECT_THAT(server.output(), HasSubstr("relay.ports: those below 1024 need root"));
+}
+
+TEST(Serve, ChosenAddressesDecideTheDefaultFamily) {
+  ServeProcess server({"--listen", "udp://[::1]:0", "--user", "alice:secret"});
+  ASSERT_TRUE(server.becomes_ready()) << server.output();
+  EXPECT_THAT(server.output(), HasSubstr("default_family=ipv6"));
+  BlockingClient alice(server.address(), "::1");
+  EXPECT_TRUE(alice.allocate()) << "without REQUESTED-ADDRESS-FAMILY";
 }
 
 TEST(Serve, AStartThatWaitsForAnAddressCanBeStopped) {
