@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <system_error>
 #include <utility>
 
 #include "server/authentication.h"
@@ -48,6 +49,7 @@ Result<Done, std::string> Server::start(Signals& signals) {
   log_.info("uturn " UTURN_VERSION " starts", {{"workers", workers_}});
   for (const std::string& warning : find_warnings(config_)) log_.warn(warning);
 
+  if (auto removed = remove_ready_file(config_.start.ready_file); !removed) return removed;
   if (auto chosen = choose_io(); !chosen) return chosen;
   if (auto chosen = choose_relay_addresses(); !chosen) return chosen;
   choose_capacity();
@@ -58,14 +60,26 @@ Result<Done, std::string> Server::start(Signals& signals) {
   // arrives until its shard runs.
   if (auto told = tell_ready(); !told) return told;
   if (auto dropped = drop_root(); !dropped) {
-    if (!config_.start.ready_file.empty()) ::unlink(config_.start.ready_file.c_str());
+    (void)remove_ready_file(config_.start.ready_file);
     return dropped;
   }
+  if (auto started = start_threads(); !started) {
+    stop();
+    return started;
+  }
+  return Done{};
+}
 
-  for (auto& shard : shards_) {
-    threads_.emplace_back([&shard] { shard->run(); });
-    const std::string name = "shard-" + std::to_string(threads_.size() - 1);
-    pthread_setname_np(threads_.back().native_handle(), name.c_str());
+Result<Done, std::string> Server::start_threads() {
+  try {
+    for (auto& shard : shards_) {
+      threads_.emplace_back([&shard] { shard->run(); });
+      const std::string name = "shard-" + std::to_string(threads_.size() - 1);
+      pthread_setname_np(threads_.back().native_handle(), name.c_str());
+    }
+  } catch (const std::system_error& error) {  // a limit on processes or memory
+    return Failure{"the thread of worker " + std::to_string(threads_.size() + 1) + " of " +
+                   std::to_string(workers_) + " cannot be started: " + error.code().message()};
   }
   return Done{};
 }
@@ -98,7 +112,11 @@ void Server::run(Signals& signals) {
 }
 
 void Server::stop() {
-  for (uint8_t shard = 0; shard < shards_.size(); ++shard) {
+  // After root was given up, a directory of root's keeps the file: the next start removes it.
+  if (auto removed = remove_ready_file(config_.start.ready_file); !removed) {
+    log_.warn("the ready file stays", {{"reason", removed.error()}});
+  }
+  for (uint8_t shard = 0; shard < threads_.size(); ++shard) {
     // A full ring empties as soon as the shard's pass reads it.
     while (channel_->send_from_outside(shard, StopShard{})) std::this_thread::yield();
   }

@@ -57,6 +57,7 @@ class Server {
   Result<Done, std::string> make_shards();
   ShardSettings shard_settings(uint8_t shard) const;
   Result<Done, std::string> drop_root();
+  Result<Done, std::string> start_threads();
   Result<Done, std::string> tell_ready();
   void print_quick_start();
   void log_events();
