@@ -1,6 +1,7 @@
 // Privileges: how root is given up.
 #include "server/privileges.h"
 
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <sys/prctl.h>
@@ -84,6 +85,14 @@ Result<Account, std::string> find_account_or_nobody(std::string_view run_as) {
 }
 
 bool is_root() { return ::geteuid() == 0; }
+
+bool create_file_for(const Account& account, const std::string& path) {
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
+  if (fd < 0) return false;
+  const bool is_given = ::fchown(fd, account.user, account.group) == 0;
+  ::close(fd);
+  return is_given;
+}
 
 Result<Done, std::string> drop_privileges(const Account& account) {
   if (::setgroups(0, nullptr) != 0) return system_failure("setgroups");

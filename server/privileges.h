@@ -25,6 +25,10 @@ Result<Account, std::string> find_account_or_nobody(std::string_view run_as);
 
 bool is_root();
 
+/// Makes an empty file that belongs to this account, so that it can be opened again once root was
+/// given up. What is there already stays as it is, a link included: it may be somebody's trap.
+bool create_file_for(const Account& account, const std::string& path);
+
 /// Gives up everything: supplementary groups, group, user, and any way back. Called once, before or
 /// after threads start (glibc changes all of them).
 Result<Done, std::string> drop_privileges(const Account& account);

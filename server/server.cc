@@ -47,7 +47,10 @@ Result<Done, std::string> Server::start(Signals& signals) {
       config_.server.workers > 0 ? config_.server.workers : count_granted_cpus(this_process_cpus());
   workers_ = static_cast<uint8_t>(std::min<uint32_t>(wanted, kMaxShards));
   log_.info("uturn " UTURN_VERSION " starts", {{"workers", workers_}});
-  for (const std::string& warning : find_warnings(config_)) log_.warn(warning);
+  if (!config_.auth.required) {
+    log_.warn("authentication is off: anybody may relay through this server");
+  }
+  for (const std::string& note : find_warnings(config_)) log_.info(note);
 
   if (auto removed = remove_ready_file(config_.start.ready_file); !removed) return removed;
   if (auto chosen = choose_io(); !chosen) return chosen;
@@ -96,10 +99,11 @@ void Server::run(Signals& signals) {
         return;
       case ServerSignal::reload:
         if (auto reopened = log_.reopen(); !reopened) {
-          log_.warn("the log file cannot be opened anew", {{"reason", reopened.error()}});
+          log_.warn("SIGHUP: the log cannot be opened anew", {{"reason", reopened.error()}});
+        } else {
+          log_.info(
+              "SIGHUP: the log was opened anew; this version does not reload its configuration");
         }
-        log_.info(
-            "SIGHUP: the log was opened anew; this version does not reload its configuration");
         break;
       case ServerSignal::drain:
         log_.info("SIGUSR1 is ignored: this version does not drain");
@@ -273,7 +277,11 @@ Result<Done, std::string> Server::make_shards() {
   CsprngRandom random;
   auto keys = load_nonce_keys(config_.server.state_dir, random);
   if (!keys) return Failure{keys.error()};
-  log_.info("nonce keys", {{"from", keys->said}});
+  if (keys->survive_restart) {
+    log_.info("nonce keys", {{"from", keys->said}});
+  } else {
+    log_.warn("nonce keys do not survive a restart", {{"reason", keys->said}});
+  }
 
   channel_.emplace(workers_, [this](uint8_t shard) { shards_[shard]->wake(); });
   LoopSettings loop;
@@ -322,7 +330,15 @@ Result<Done, std::string> Server::drop_root() {
   const auto account = find_account_or_nobody(config_.server.run_as);
   if (!account) return Failure{account.error()};
   if (auto dropped = drop_privileges(*account); !dropped) return dropped;
-  log_.info("root was given up", {{"runs_as", account->said}});
+  if (account->said != config_.server.run_as) {
+    log_.warn("there is no user of server.run_as; another is used",
+              {{"run_as", config_.server.run_as}, {"runs_as", account->said}});
+  }
+  if (account->user == 0) {
+    log_.warn("root is kept", {{"run_as", config_.server.run_as}});
+  } else {
+    log_.info("root was given up", {{"runs_as", account->said}});
+  }
   return Done{};
 }
 

@@ -74,7 +74,11 @@ std::optional<NonceKey> parse_nonce_key(std::string_view line) {
 
 Result<LoadedNonceKeys, std::string> load_nonce_keys(const std::string& directory, Random& random) {
   const std::string path = directory + "/nonce.keys";
-  if (::access(path.c_str(), F_OK) == 0) {
+  struct stat status{};
+  const bool is_there = ::stat(path.c_str(), &status) == 0;
+  // Not being allowed to look does not make it absent.
+  if (!is_there && errno == EACCES) return Failure{path + " cannot be read: Permission denied"};
+  if (is_there) {
     auto text = read_small_file(path, kMaxKeyFileBytes);
     if (!text) return Failure{text.error()};
     auto keys = parse_nonce_keys(*text);

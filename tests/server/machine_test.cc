@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <pthread.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "server/capacity.h"
@@ -63,7 +64,7 @@ TEST(Cpus, WithoutControlGroupsAffinityDecidesAndThereIsAlwaysOne) {
 TEST(Capacity, SaysWhatBoundsIt) {
   const CapacityNeeds needs{.workers = 2,
                             .listeners = 2,
-                            .relay_addresses = 1,
+                            .ipv4_addresses = 1,
                             .relay_ports = 16'384,
                             .allocation_limit = 1'000'000};
   const uint64_t own = 64 + 2 * (8 + 2);
@@ -73,7 +74,13 @@ TEST(Capacity, SaysWhatBoundsIt) {
             "room for 940 allocations: bounded by 1024 descriptors (RLIMIT_NOFILE)");
 
   EXPECT_EQ(compute_capacity(needs, 1'000'000).said,
-            "room for 16384 allocations: bounded by relay.ports, 16384 on each of 1 addresses");
+            "room for 16384 allocations: bounded by relay.ports, 16384 ports for IPv4");
+  CapacityNeeds dual = needs;
+  dual.ipv6_addresses = 1;
+  EXPECT_EQ(
+      compute_capacity(dual, 1'000'000).said,
+      "room for 32768 allocations: bounded by relay.ports, 16384 ports for IPv4 and 16384 for "
+      "IPv6");
   CapacityNeeds few = needs;
   few.allocation_limit = 10;
   EXPECT_EQ(compute_capacity(few, 1'000'000).said,
@@ -84,11 +91,38 @@ TEST(Capacity, SaysWhatBoundsIt) {
 TEST(Capacity, TheWantedDescriptorsLeaveTheOtherLimitsInCharge) {
   const CapacityNeeds needs{.workers = 1,
                             .listeners = 1,
-                            .relay_addresses = 2,
+                            .ipv4_addresses = 2,
                             .relay_ports = 1000,
                             .allocation_limit = 1'500};
   EXPECT_EQ(compute_capacity(needs, wanted_descriptors(needs)).allocations, 1'500u);
   EXPECT_LT(compute_capacity(needs, wanted_descriptors(needs) - 1).allocations, 1'500u);
+}
+
+TEST(Capacity, AllocationsOfBothFamiliesAndReservationsHaveRoom) {
+  CapacityNeeds needs{.workers = 2,
+                      .listeners = 1,
+                      .ipv4_addresses = 1,
+                      .ipv6_addresses = 0,
+                      .relay_ports = 10'000,
+                      .allocation_limit = 1'000};
+  const uint64_t single = wanted_descriptors(needs);
+  needs.ipv6_addresses = 1;
+  EXPECT_EQ(wanted_descriptors(needs), single + 1'000);
+  needs.reservation_limit = 10;
+  EXPECT_EQ(wanted_descriptors(needs), single + 1'000 + 2 * 10);
+  needs.relay_ports = 100;  // and never more than there are ports
+  EXPECT_EQ(wanted_descriptors(needs), single - 1'000 + 2 * 100);
+}
+
+TEST(Capacity, WorkersShareTheAnswersToTheUnauthenticated) {
+  Limits limits;
+  limits.answers_per_second = 100;
+  limits.answers_burst = 3;
+  limits.pending_requests = 7;
+  const Limits own = limits_of_worker(limits, 4);
+  EXPECT_EQ(own.answers_per_second, 25u);
+  EXPECT_EQ(own.answers_burst, 1u) << "none at all would be silence";
+  EXPECT_EQ(own.pending_requests, 7u) << "per worker";
 }
 
 TEST(Capacity, TheLimitIsRaisedAndNeverLowered) {
@@ -209,6 +243,24 @@ TEST(Privileges, WhoIsUnknownIsNamed) {
             "server.run_as: there is no group 'no-such-group'");
   EXPECT_FALSE(find_account("4294967295"));
   EXPECT_FALSE(find_account_or_nobody("no-such-user"));
+}
+
+TEST(Privileges, AFileCanBeMadeForTheAccountThatWillWriteIt) {
+  if (!is_root()) GTEST_SKIP() << "needs root";
+  const TemporaryDirectory directory;
+  const Account account{65534, 65533, ""};
+  ASSERT_TRUE(create_file_for(account, directory.path("log")));
+  struct stat status{};
+  ASSERT_EQ(::stat(directory.path("log").c_str(), &status), 0);
+  EXPECT_EQ(status.st_uid, 65534u);
+  EXPECT_EQ(status.st_gid, 65533u);
+
+  const std::string others = directory.write("others", "mine");
+  ASSERT_EQ(::symlink(others.c_str(), directory.path("link").c_str()), 0);
+  EXPECT_FALSE(create_file_for(account, others));
+  EXPECT_FALSE(create_file_for(account, directory.path("link")));
+  ASSERT_EQ(::stat(others.c_str(), &status), 0);
+  EXPECT_EQ(status.st_uid, 0u);
 }
 
 TEST(PrivilegesDeathTest, RootIsGivenUpForGood) {

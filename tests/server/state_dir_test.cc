@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -56,6 +57,19 @@ TEST(StateDir, WhatCannotBeWrittenIsKeptInMemory) {
   EXPECT_EQ(keys->keys.size(), 1u);
   EXPECT_FALSE(keys->survive_restart);
   EXPECT_THAT(keys->said, StartsWith("nonce keys are kept in memory only: "));
+}
+
+TEST(StateDir, WhatWeMayNotLookAtIsNotAbsent) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root, to become somebody else";
+  const TemporaryDirectory directory;
+  CsprngRandom random;
+  const std::string state = directory.path("state");
+  ASSERT_TRUE(load_nonce_keys(state, random));
+  ASSERT_EQ(::seteuid(65534), 0);
+  const auto keys = load_nonce_keys(state, random);
+  ASSERT_EQ(::seteuid(0), 0);
+  ASSERT_FALSE(keys);
+  EXPECT_EQ(keys.error(), state + "/nonce.keys cannot be read: Permission denied");
 }
 
 TEST(StateDir, AMalformedFileIsNotReplaced) {
@@ -115,6 +129,16 @@ TEST(ReadyFile, ReplacesAnOldOneAndLeavesNothingBeside) {
   ASSERT_TRUE(write_ready_file(path, {}));
   EXPECT_EQ(directory.read("ready"), "");
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(directory.path()), {}), 1);
+}
+
+TEST(ReadyFile, OfAnEarlierStartIsRemoved) {
+  const TemporaryDirectory directory;
+  const std::string path = directory.write("ready", "udp://127.0.0.1:4711\n");
+  EXPECT_TRUE(remove_ready_file(path));
+  EXPECT_FALSE(std::filesystem::exists(path));
+  EXPECT_TRUE(remove_ready_file(path)) << "none is fine";
+  EXPECT_TRUE(remove_ready_file(""));
+  EXPECT_FALSE(remove_ready_file(directory.path())) << "a directory is no ready file";
 }
 
 TEST(ReadyFile, WhereItCannotBeWrittenItSaysSo) {
