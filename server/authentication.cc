@@ -16,7 +16,9 @@ std::shared_ptr<StaticUsers> make_static_users(const Config& config) {
 }
 
 std::shared_ptr<RestSecrets> make_rest_secrets(const Config& config) {
+  // RestSecrets takes the texts over and wipes them; a vector that grew would leave copies behind.
   std::vector<std::string> secrets;
+  secrets.reserve(config.auth.secrets.size());
   for (const Secret& secret : config.auth.secrets) secrets.push_back(secret.reveal());
   return std::make_shared<RestSecrets>(config.server.realm, std::move(secrets),
                                        config.auth.rest_separator);

@@ -1,6 +1,7 @@
 // Starting, running and stopping the shards.
 #include "server/server.h"
 
+#include <openssl/crypto.h>
 #include <poll.h>
 #include <pthread.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include <system_error>
 #include <utility>
 
+#include "auth/special_purpose.h"
 #include "server/authentication.h"
 #include "server/capacity.h"
 #include "server/config_checks.h"
@@ -51,6 +53,9 @@ Result<Done, std::string> Server::start(Signals& signals) {
     log_.warn("authentication is off: anybody may relay through this server");
   }
   for (const std::string& note : find_warnings(config_)) log_.info(note);
+
+  log_.debug("special-purpose address registries",
+             {{"as_of", std::string{special_purpose_date()}}});
 
   if (auto removed = remove_ready_file(config_.start.ready_file); !removed) return removed;
   if (auto chosen = choose_io(); !chosen) return chosen;
@@ -217,6 +222,7 @@ void Server::choose_capacity() {
 }
 
 Result<Done, std::string> Server::open_listeners(Signals& signals) {
+  const bool are_defaults = config_.listeners == default_listeners();
   for (const ListenerUri& uri : config_.listeners) {
     UdpSocketSpec spec;
     spec.kind = SocketKind::listener;
@@ -225,7 +231,12 @@ Result<Done, std::string> Server::open_listeners(Signals& signals) {
     spec.freebind = config_.server.freebind;
     spec.receive_buffer = spec.send_buffer = static_cast<int>(config_.server.listener_buffer);
     auto group = open_listener(uri, spec, signals);
-    if (!group) return Failure{group.error()};
+    if (!group && are_defaults && group.error() == OpenError::family_not_supported) {
+      // Nobody asked for it by name.
+      log_.info("this kernel lacks the family of a default listener", {{"uri", uri.to_string()}});
+      continue;
+    }
+    if (!group) return Failure{uri.to_string() + ": " + std::string{text_of(group.error())}};
 
     UdpSocket first{group->sockets.front().handle};
     uris_.push_back({uri.transport, group->address});
@@ -237,26 +248,24 @@ Result<Done, std::string> Server::open_listeners(Signals& signals) {
     spec.address = group->address;
     listeners_.push_back({spec, std::move(*group)});
   }
+  if (listeners_.empty()) return Failure{std::string{"this kernel has neither IPv4 nor IPv6"}};
   return Done{};
 }
 
 // At boot an address may come later than we do; anything else that is wrong stays wrong.
-Result<ListenerGroup, std::string> Server::open_listener(const ListenerUri& uri,
-                                                         const UdpSocketSpec& spec,
-                                                         Signals& signals) {
+Result<ListenerGroup, OpenError> Server::open_listener(const ListenerUri& uri,
+                                                       const UdpSocketSpec& spec,
+                                                       Signals& signals) {
   for (auto waited = 0s;; waited += 1s) {
     auto group = open_listener_group(spec, workers_, segmentation_.gro);
-    if (group) return std::move(*group);
-    const bool may_come = group.error() == OpenError::address_not_available;
-    if (!may_come || waited >= kAddressPatience) {
-      return Failure{uri.to_string() + ": " + std::string{text_of(group.error())}};
+    if (group || group.error() != OpenError::address_not_available || waited >= kAddressPatience) {
+      return group;
     }
     if (waited == 0s) {
       log_.warn("the address is not there yet; trying again each second",
                 {{"uri", uri.to_string()}, {"for", "30s"}});
     }
-    if (signals.wait(1s) == ServerSignal::stop)
-      return Failure{std::string{"stopped while waiting"}};
+    if (signals.wait(1s) == ServerSignal::stop) return group;
   }
 }
 
@@ -311,7 +320,7 @@ Result<Done, std::string> Server::make_shards() {
 
 ShardSettings Server::shard_settings(uint8_t shard) const {
   ShardSettings settings;
-  settings.relay.limits = config_.limits;
+  settings.relay.limits = limits_of_worker(config_.limits, workers_);
   settings.relay.channels = config_.relay.channels;
   settings.relay.default_family = default_family_;
   settings.relay.external = ExternalAddresses{external_};
@@ -371,7 +380,10 @@ void Server::print_quick_start() {
     break;
   }
   if (found.username.empty()) found.self_test = self_test(uris_, "", "");
-  std::cout << quick_start_text(found) << std::flush;
+  std::string text = quick_start_text(found);
+  std::cout << text << std::flush;
+  OPENSSL_cleanse(text.data(), text.size());
+  OPENSSL_cleanse(found.credential.data(), found.credential.size());
 }
 
 void Server::log_events() {

@@ -51,8 +51,8 @@ class Server {
   Result<Done, std::string> check_relay_addresses();
   bool will_drop_root() const;
   Result<Done, std::string> open_listeners(Signals& signals);
-  Result<ListenerGroup, std::string> open_listener(const ListenerUri& uri,
-                                                   const UdpSocketSpec& spec, Signals& signals);
+  Result<ListenerGroup, OpenError> open_listener(const ListenerUri& uri, const UdpSocketSpec& spec,
+                                                 Signals& signals);
   void make_policy();
   Result<Done, std::string> make_shards();
   ShardSettings shard_settings(uint8_t shard) const;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "server/config_checks.h"
 #include "server/config_keys.h"
 #include "server/config_print.h"
 #include "server/yaml_document.h"
@@ -45,6 +46,20 @@ TEST(ConfigReference, ItsValuesAreTheBuiltInDefaults) {
     if (key.shape == ConfigKey::Shape::unserved) continue;
     EXPECT_EQ(std::ranges::count(read.used, key.path), 1) << key.path << " is not set by the file";
   }
+}
+
+TEST(ConfigReference, AsItStandsItOnlyLacksSomebodyWhoMayLogIn) {
+  const ConfigProblems lacking = find_contradictions(read_yaml(reference()).config);
+  ASSERT_EQ(lacking.size(), 1u);
+  EXPECT_EQ(lacking[0].key, "auth");
+
+  std::string text = reference();
+  const std::string none = "users: {}";
+  ASSERT_NE(text.find(none), text.npos);
+  text.replace(text.find(none), none.size(), "users: {alice: {password: secret}}");
+  const ReadConfig read = read_yaml(text);
+  EXPECT_EQ(problem_of(read), "");
+  EXPECT_TRUE(find_contradictions(read.config).empty());
 }
 
 // Each key with a value that is not its default: whoever adds a key adds a line here.
