@@ -90,13 +90,18 @@ TEST(UdpSocket, ListenerReceivesTrainsAndReadsNoErrorQueue) {
 }
 
 TEST(UdpSocket, Ipv6IsV6OnlySoThatBothFamiliesShareAPort) {
-  const auto six = UdpSocket::open(spec_on("[::]:0"), false);
-  ASSERT_TRUE(six);
-  EXPECT_EQ(option_of(six->fd(), IPPROTO_IPV6, IPV6_V6ONLY), 1);
-  EXPECT_EQ(option_of(six->fd(), IPPROTO_IPV6, IPV6_MTU_DISCOVER), IPV6_PMTUDISC_DONT);
-  auto spec = spec_on("0.0.0.0:0");
-  spec.address.port = six->local_address().port;
-  EXPECT_TRUE(UdpSocket::open(spec, false));
+  bool is_shared = false;
+  // Another process may hold this very port over IPv4; it does not hold ten of them.
+  for (int attempt = 0; attempt < 10 && !is_shared; ++attempt) {
+    const auto six = UdpSocket::open(spec_on("[::]:0"), false);
+    ASSERT_TRUE(six);
+    EXPECT_EQ(option_of(six->fd(), IPPROTO_IPV6, IPV6_V6ONLY), 1);
+    EXPECT_EQ(option_of(six->fd(), IPPROTO_IPV6, IPV6_MTU_DISCOVER), IPV6_PMTUDISC_DONT);
+    auto spec = spec_on("0.0.0.0:0");
+    spec.address.port = six->local_address().port;
+    is_shared = UdpSocket::open(spec, false).has_value();
+  }
+  EXPECT_TRUE(is_shared);
 }
 
 TEST(UdpSocket, SaysWhyItCannotBeOpened) {
