@@ -13,7 +13,8 @@
 namespace uturn {
 
 UdpEnd::UdpEnd(std::string_view ip)
-    : fd_(::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
+    : fd_(::socket(IpAddress::parse(ip)->is_v4() ? AF_INET : AF_INET6,
+                   SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
   SocketName name;
   socklen_t size = write_name({*IpAddress::parse(ip), 0, 0}, name);
   CHECK(fd_ >= 0 && ::bind(fd_, &name.any, size) == 0);
