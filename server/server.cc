@@ -285,6 +285,10 @@ void Server::make_policy() {
 Result<Done, std::string> Server::make_shards() {
   CsprngRandom random;
   auto keys = load_nonce_keys(config_.server.state_dir, random);
+  // Who tries the server out need not be able to read what an installed one keeps.
+  if (!keys && config_.start.is_quick_start()) {
+    keys = make_nonce_keys_in_memory(random, keys.error());
+  }
   if (!keys) return Failure{keys.error()};
   if (keys->survive_restart) {
     log_.info("nonce keys", {{"from", keys->said}});

@@ -100,6 +100,10 @@ Result<LoadedNonceKeys, std::string> load_nonce_keys(const std::string& director
   return loaded;
 }
 
+LoadedNonceKeys make_nonce_keys_in_memory(Random& random, const std::string& why) {
+  return {{make_key(random)}, false, "nonce keys are kept in memory only: " + why};
+}
+
 std::string print_nonce_keys(const std::vector<NonceKey>& keys) {
   constexpr char kHex[] = "0123456789abcdef";
   std::string text;

@@ -23,6 +23,9 @@ struct LoadedNonceKeys {
 /// fleet in two.
 Result<LoadedNonceKeys, std::string> load_nonce_keys(const std::string& directory, Random& random);
 
+/// A key of this process alone. `why`: one sentence for the log.
+LoadedNonceKeys make_nonce_keys_in_memory(Random& random, const std::string& why);
+
 /// One key per line, "id hex"; the first mints. The form in which a fleet shares them.
 std::string print_nonce_keys(const std::vector<NonceKey>& keys);
 std::optional<std::vector<NonceKey>> parse_nonce_keys(std::string_view text);

@@ -18,7 +18,7 @@ struct Limits {
   uint32_t channels_per_allocation = 256;
   uint32_t pending_requests = 4'096;    ///< requests that wait for a directory or another shard
   uint32_t reservations = 1'024;        ///< ports held for a RESERVATION-TOKEN
-  uint32_t answers_per_second = 2'000;  ///< to one unauthenticated source and kind
+  uint32_t answers_per_second = 2'000;  ///< to one source and kind; the server shares it out
   uint32_t answers_burst = 20'000;
   uint32_t answer_sources = 16'384;  ///< sources remembered; a full table replaces at random
   std::chrono::seconds max_lifetime{3'600};  ///< of an allocation (RFC 8656, Section 7.2)
