@@ -62,6 +62,10 @@ Result<Done, std::string> Server::start(Signals& signals) {
   if (auto chosen = choose_relay_addresses(); !chosen) return chosen;
   choose_capacity();
   if (auto opened = open_listeners(signals); !opened) return opened;
+  // Behind the listeners, which wait for an address that comes late: it usually is the relay's too.
+  if (auto tried = try_relay_addresses(relay_addresses_, config_.server.freebind); !tried) {
+    return tried;
+  }
   make_policy();
   if (auto made = make_shards(); !made) return made;
   // Still as root, whose directory the ready file may be in. Every listener is bound and keeps what
@@ -167,9 +171,6 @@ Result<Done, std::string> Server::choose_relay_addresses() {
 
 // What could never relay must not be served as if it could.
 Result<Done, std::string> Server::check_relay_addresses() {
-  if (auto tried = try_relay_addresses(relay_addresses_, config_.server.freebind); !tried) {
-    return tried;
-  }
   if (const auto unused = find_unused_mapping(config_.relay.external, relay_addresses_)) {
     return Failure{"relay.external: " + unused->to_string() +
                    " maps none of the relay addresses that were chosen"};
@@ -236,7 +237,10 @@ Result<Done, std::string> Server::open_listeners(Signals& signals) {
       log_.info("this kernel lacks the family of a default listener", {{"uri", uri.to_string()}});
       continue;
     }
-    if (!group) return Failure{uri.to_string() + ": " + std::string{text_of(group.error())}};
+    if (!group) {
+      return Failure{uri.to_string() + ": " + std::string{text_of(group.error())} +
+                     (stopped_while_waiting_ ? "; stopped while waiting for it" : "")};
+    }
 
     UdpSocket first{group->sockets.front().handle};
     uris_.push_back({uri.transport, group->address});
@@ -265,7 +269,10 @@ Result<ListenerGroup, OpenError> Server::open_listener(const ListenerUri& uri,
       log_.warn("the address is not there yet; trying again each second",
                 {{"uri", uri.to_string()}, {"for", "30s"}});
     }
-    if (signals.wait(1s) == ServerSignal::stop) return group;
+    if (signals.wait(1s) == ServerSignal::stop) {
+      stopped_while_waiting_ = true;
+      return group;
+    }
   }
 }
 

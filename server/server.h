@@ -85,6 +85,7 @@ class Server {
   std::vector<std::unique_ptr<Shard>> shards_;
   std::vector<std::thread> threads_;
   std::vector<AddressRange> denied_told_;
+  bool stopped_while_waiting_ = false;  ///< for an address that was not there
   Statistics statistics_;
 };
 

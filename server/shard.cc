@@ -3,6 +3,7 @@
 #include "server/shard.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace uturn {
 namespace {
@@ -55,13 +56,17 @@ Shard::~Shard() = default;
 Result<SocketId, OpenError> Shard::listen(LooseSocket socket, const UdpSocketSpec& spec,
                                           const ServerAddress& address) {
   auto opened = loop_->adopt(socket, spec, listeners_.size(), true);
-  if (opened) listeners_.push_back(address);
+  if (!opened) return opened;
+  listeners_.push_back(address);
+  listener_sockets_.push_back(*opened);
   return opened;
 }
 
 Result<SocketId, OpenError> Shard::listen(const UdpSocketSpec& spec) {
   auto opened = loop_->open(spec, listeners_.size());
-  if (opened) listeners_.push_back(server_address(loop_->local_address(*opened)));
+  if (!opened) return opened;
+  listeners_.push_back(server_address(loop_->local_address(*opened)));
+  listener_sockets_.push_back(*opened);
   return opened;
 }
 
@@ -83,6 +88,9 @@ void Shard::close() {
   relay_.close_all();
   discard_messages();
   loop_->flush();
+  // Here, in the thread that reads them: a ring that ends with receives under way keeps their ports
+  // for a while.
+  for (const SocketId id : std::exchange(listener_sockets_, {})) loop_->close(id);
 }
 
 // Reservations on their way to us are in nobody's table: they end here.

@@ -93,7 +93,8 @@ class Shard final : LoopHandler, RelaySockets, AnswerSpace, OtherShards, RelayOb
   std::unique_ptr<Loop> loop_;
   Relay relay_;
   Now now_;
-  std::vector<ServerAddress> listeners_;
+  std::vector<ServerAddress> listeners_;  ///< by tag
+  std::vector<SocketId> listener_sockets_;
   std::vector<AddressRange> denied_;  ///< told already
   Instant next_exhausted_event_{};
   bool stopping_ = false;
