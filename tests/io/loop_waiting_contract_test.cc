@@ -66,7 +66,7 @@ TEST_P(LoopWaiting, AfterEmptyDatagramsAndExhaustedBuffersTheLoopSleepsAgain) {
   const Instant end = loop->now().monotonic + 100ms;
   int passes = 0;
   for (; !is_past(end, loop->now()); ++passes) loop->run_pass(notebook, end);
-  EXPECT_LE(passes, 10);
+  EXPECT_LE(passes, 100) << "a loop that does not sleep makes thousands";
 }
 
 TEST_P(LoopWaiting, APassWhoseTimeHasComeDoesNotWait) {
