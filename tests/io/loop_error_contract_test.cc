@@ -130,7 +130,7 @@ TEST_P(LoopErrors, ALoopThatWasToldOfErrorsSleepsAgain) {
   loop->flush();
   ASSERT_TRUE(pass_until([&] { return notebook.errors.size() >= 10; }));
   settle();
-  EXPECT_LE(passes_within(100ms), 10);
+  EXPECT_LE(passes_within(100ms), 100) << "a loop that does not sleep makes thousands";
 }
 
 TEST_P(LoopErrors, AClosedSocketsErrorsAreNotTold) {

@@ -49,7 +49,7 @@ TEST_P(LoopWaiting, AnIdlePassLastsUntilItsTime) {
   const Instant end = loop->now().monotonic + 50ms;
   int passes = 0;
   for (; !is_past(end, loop->now()); ++passes) loop->run_pass(notebook, end);
-  EXPECT_LE(passes, 10) << "the loop does not sleep";
+  EXPECT_LE(passes, 100) << "the loop does not sleep";
   EXPECT_LT(loop->now().monotonic, end + 5s);
   EXPECT_EQ(loop->counters().passes, static_cast<uint64_t>(passes));
 }
