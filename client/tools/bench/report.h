@@ -76,6 +76,12 @@ struct MachineReport {
   uint32_t cpus = 0;
 };
 
+/// One of the looks at the server's memory while it ran.
+struct MemorySample {
+  double seconds = 0;  ///< since the measuring began
+  uint64_t rss_bytes = 0;
+};
+
 /// What the server used over the measured time.
 struct UsageReport {
   std::optional<uint64_t> cpu_ns{};  ///< run time of its tasks and of ksoftirqd on its CPUs
@@ -89,6 +95,10 @@ struct UsageReport {
   std::optional<uint64_t> rss_bytes_before{};
   std::optional<uint64_t> rss_bytes_after{};
   std::optional<double> rss_bytes_per_allocation{};
+  std::optional<uint64_t> anonymous_bytes_before{};  ///< of these, heap and stacks alone
+  std::optional<uint64_t> anonymous_bytes_after{};
+  std::vector<MemorySample> memory{};          ///< mode churn
+  std::optional<double> rss_bytes_per_hour{};  ///< their slope, by least squares
   std::optional<uint64_t> descriptors{};
   std::optional<uint64_t> threads{};
 };
@@ -101,6 +111,7 @@ struct BenchReport {
   double seconds = 0;                 ///< measured, warm-up excluded
   std::optional<RelayReport> relay{};
   std::optional<RequestReport> requests{};
+  std::optional<RequestReport> releases{};  ///< Refresh with lifetime 0, counted apart
   std::vector<FloodReport> floods{};
   std::optional<MachineReport> machine{};
   std::optional<UsageReport> usage{};
