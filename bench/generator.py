@@ -1,0 +1,68 @@
+# One run: a fresh server, `uturn bench` against it, and what that measured.
+import json
+import subprocess
+
+from machine import cpu_list
+from processes import Failure, check
+from servers import PASSWORD, USER, RunningServer
+
+# Beyond warm-up and measurement: allocating, draining, ending.
+PATIENCE = 90
+
+
+class Bench:
+    """Runs workloads in one world, with the servers on one half of the processors."""
+
+    def __init__(self, programs, world, server_cpus, generator_cpus, seconds, warmup):
+        self._programs, self._world = programs, world
+        self._server_cpus, self._generator_cpus = server_cpus, generator_cpus
+        self._seconds, self._warmup = seconds, warmup
+
+    def measure(self, run, variables=None):
+        """The JSON of one run; Failure says what went wrong, on either side."""
+        # Where half of the processors are too few for the workers, these share the generator's.
+        cpus = self._server_cpus if len(self._server_cpus) >= run.workload.workers else \
+            sorted([*self._server_cpus, *self._generator_cpus])
+        with RunningServer(self._programs, run.server, run.workload, self._world, cpus) as server:
+            try:
+                result = self._generate(server, run.workload, variables or {})
+            except Failure as failure:
+                raise Failure(f"{failure}\n{run.server}: {server.log()}") from failure
+            server.stop()
+        result["server_cpus"] = cpu_list(cpus)
+        return result
+
+    def length(self, workload):
+        """Seconds of warm-up and of measurement."""
+        warmup = self._warmup if workload.warmup is None else workload.warmup
+        return warmup, self._seconds if workload.seconds is None else workload.seconds
+
+    def command(self, uri, pid, workload, variables):
+        warmup, seconds = self.length(workload)
+        command = [self._programs.uturn, "bench", uri, "--json", "--quiet",
+                   "--user", USER, "--password", PASSWORD, "--server-pid", str(pid),
+                   "--cpus", cpu_list(self._generator_cpus),
+                   "--warmup", f"{warmup * 1000:.0f}ms", "--seconds", f"{seconds * 1000:.0f}ms"]
+        for flag, addresses in (("--client-address", self._world.clients),
+                                ("--peer-address", self._world.peers),
+                                ("--flood-address",
+                                 self._world.flooders if workload.floods else ())):
+            for address in addresses:
+                command += [flag, address]
+        return [*command, *self._world.generator_flags,
+                *(flag.format(**variables) for flag in workload.flags)]
+
+    def _generate(self, server, workload, variables):
+        command = self.command(server.uri, server.pid, workload, variables)
+        try:
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, text=True, errors="replace",
+                                  timeout=sum(self.length(workload)) + PATIENCE)
+        except subprocess.TimeoutExpired as expired:
+            raise Failure(f"uturn bench did not end: {' '.join(command)}") from expired
+        check(done.returncode == 0,
+              f"uturn bench ended with status {done.returncode}: {done.stderr[-1500:].strip()}")
+        try:
+            return json.loads(done.stdout)
+        except ValueError as error:
+            raise Failure(f"uturn bench printed no JSON ({error}): {done.stdout[:300]!r}") from error

@@ -1,0 +1,160 @@
+# The servers under test, each as its operator would start it: one worker, pinned, alone in its
+# temporary directory, in the world's server namespace.
+import os
+import shutil
+import socket
+import tempfile
+
+from processes import Process, check, wait_until
+from server import Endpoint
+from machine import cpu_list
+from workloads import COTURN, EPOLL, FORWARDER, URING
+
+USER, PASSWORD, REALM = "alice", "secret", "bench.example"
+START_DEADLINE = STOP_DEADLINE = 15
+
+# 10,000 and more allocations need most of the ports that an address has.
+RELAY_PORTS = (10000, 65535)
+
+TURNSERVER_CONF = """\
+listening-ip={server_ip}
+listening-port={port}
+relay-ip={relay_ip}
+min-port={first_port}
+max-port={last_port}
+relay-threads={workers}
+lt-cred-mech
+realm={realm}
+user={user}:{password}
+user-quota=0
+total-quota=0
+allow-loopback-peers
+allowed-peer-ip={first_peer}-{last_peer}
+no-tcp
+no-tls
+no-dtls
+no-cli
+userdb={directory}/turndb
+pidfile={directory}/pid
+log-file={directory}/turnserver.log
+simple-log
+no-stdout-log
+"""
+
+
+class Programs:
+    """Where the servers are; coturn from $COTURN or the PATH."""
+
+    def __init__(self, build):
+        self.uturn = os.path.join(build, "server", "uturn")
+        self.forwarder = os.path.join(build, "bench", "bare_forwarder")
+        self.coturn = os.environ.get("COTURN") or shutil.which("turnserver") or "turnserver"
+
+    def of(self, server):
+        return {COTURN: self.coturn, FORWARDER: self.forwarder}.get(server, self.uturn)
+
+    def is_there(self, server):
+        return shutil.which(self.of(server)) is not None
+
+
+class RunningServer:
+    """`with RunningServer(…) as server:` `server.uri` is for `uturn bench`."""
+
+    def __init__(self, programs, server, workload, world, cpus):
+        self._directory = tempfile.TemporaryDirectory(prefix="uturn-bench-")
+        self._server = server
+        starts = {URING: self._uturn, EPOLL: self._uturn, COTURN: self._coturn,
+                  FORWARDER: self._forwarder}
+        arguments, uri = starts[server](programs, workload, world)
+        # Both `ip netns exec` and taskset become the server, so the pid is the server's.
+        self._process = Process([*world.enter_server, "taskset", "-c", cpu_list(cpus), *arguments],
+                                self._path("output"))
+        try:
+            self.uri = wait_until(lambda: uri() or self._ended_early(), START_DEADLINE,
+                                  f"{server} to be ready")
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._process.kill()
+        self._directory.cleanup()
+
+    @property
+    def pid(self):
+        return self._process.pid
+
+    def stop(self):
+        """A server that crashed, or does not end when asked, makes its run a failed one."""
+        check(not self._process.has_ended(), f"{self._server} ended by itself: {self.log()}")
+        status = self._process.terminate(STOP_DEADLINE)
+        check(status is not None, f"{self._server} did not end within {STOP_DEADLINE} s of SIGTERM")
+        check(status == 0 or self._server == COTURN,
+              f"{self._server} ended with status {status}: {self.log()}")
+
+    def log(self):
+        """The end of what the server printed and logged."""
+        text = self._process.output()
+        if os.path.exists(self._path("turnserver.log")):
+            with open(self._path("turnserver.log"), errors="replace") as file:
+                text += file.read()
+        return text[-1500:].strip()
+
+    def _path(self, name):
+        return os.path.join(self._directory.name, name)
+
+    def _ended_early(self):
+        check(not self._process.has_ended(), f"{self._server} did not start: {self.log()}")
+
+    def _uturn(self, programs, workload, world):
+        os.mkdir(self._path("state"))
+        arguments = [
+            programs.uturn, "serve", "--listen", f"udp://{world.server_ip}:0",
+            "--relay-ip", world.relay_ip, "--relay-ports", "%d-%d" % RELAY_PORTS,
+            "--allow-peer", world.peer_network, "--realm", REALM, "--user", f"{USER}:{PASSWORD}",
+            "--io", "uring" if self._server == URING else "epoll",
+            "--workers", str(workload.workers), "--state-dir", self._path("state"),
+            "--ready-file", self._path("ready"), *workload.serve]
+        if os.geteuid() == 0:
+            arguments += ["--run-as", "root"]
+        return arguments, lambda: self._ready_uri("turn")
+
+    def _forwarder(self, programs, workload, world):
+        arguments = [
+            programs.forwarder, "--listen", f"{world.server_ip}:0", "--relay-ip", world.relay_ip,
+            "--io", "uring", "--workers", str(workload.workers),
+            "--ready-file", self._path("ready")]
+        return arguments, lambda: self._ready_uri("forward")
+
+    def _ready_uri(self, scheme):
+        if not os.path.exists(self._path("ready")):
+            return None
+        with open(self._path("ready")) as lines:
+            endpoint = Endpoint(lines.readline().strip())
+        return f"{scheme}:{endpoint.host}:{endpoint.port}"
+
+    def _coturn(self, programs, workload, world):
+        # coturn takes no port 0. What is free in this namespace now is as good as any in another.
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        with open(self._path("turnserver.conf"), "w") as file:
+            file.write(TURNSERVER_CONF.format(
+                server_ip=world.server_ip, relay_ip=world.relay_ip, port=port,
+                first_port=RELAY_PORTS[0], last_port=RELAY_PORTS[1], workers=workload.workers,
+                realm=REALM, user=USER, password=PASSWORD, first_peer=world.peer_range[0],
+                last_peer=world.peer_range[1], directory=self._directory.name))
+        uri = f"turn:{world.server_ip}:{port}"
+        return ([programs.coturn, "-c", self._path("turnserver.conf")],
+                lambda: uri if self._listens_on(port) else None)
+
+    def _listens_on(self, port):
+        """As the kernel lists the UDP sockets of the server's own namespace."""
+        try:
+            with open(f"/proc/{self.pid}/net/udp") as sockets:
+                return any(f":{port:04X} 00000000:0000" in line for line in sockets)
+        except OSError:
+            return False

@@ -1,0 +1,107 @@
+# What is done to a server: each workload is flags of `uturn bench`, and what the server needs for it.
+import dataclasses
+
+URING, EPOLL, COTURN, FORWARDER = "uturn-uring", "uturn-epoll", "coturn", "forwarder"
+SERVERS = (URING, EPOLL, COTURN, FORWARDER)
+
+# uturn answers 2,000 unauthenticated requests a second from one address (`limits` in etc/uturn.yaml).
+# A closed loop from one address would measure that limit.
+UNLIMITED_ANSWERS = ("--set", "limits.answers_per_second=1000000",
+                     "--set", "limits.answers_burst=1000000")
+
+
+@dataclasses.dataclass(frozen=True)
+class Workload:
+    name: str
+    what: str
+    flags: tuple
+    serve: tuple = ()       # flags of `uturn serve`; coturn and the forwarder have no counterpart
+    workers: int = 1
+    seconds: float = None   # where the length of a run is part of the workload
+    warmup: float = None
+    floods: bool = False    # the flood comes from addresses of the world
+
+
+def flags(text):
+    return tuple(text.split())
+
+
+def small(direction, via="channel", allocations=1000):
+    """The row of the targets: 100 B over many allocations, as fast as the server goes."""
+    return Workload(
+        "-".join([direction] + (["indications"] if via == "indication" else []) +
+                 ([str(allocations)] if allocations != 1000 else [])),
+        f"{allocations:,} allocations, 100 B, {direction}, by {via}, saturated",
+        flags(f"--mode relay --allocations {allocations} --payload 100 --direction {direction} "
+              f"--via {via} --saturate 512"))
+
+
+def bursts(direction, sender, via="channel"):
+    """Video frames: runs of equal datagrams to one destination."""
+    return Workload(
+        "-".join([sender, direction] + (["indications"] if via == "indication" else [])),
+        f"100 allocations, bursts of 8 × 1200 B from a {sender} sender, {direction}, by {via}",
+        flags(f"--mode relay --allocations 100 --payload 1200 --burst 8 --direction {direction} "
+              f"--via {via} --sender {sender} --saturate 512"))
+
+
+def steady(name, what, serve=()):
+    return Workload(
+        name, f"20,000 packets/s over 1,000 allocations, 10,000 each way, 100 B{what}",
+        flags("--mode relay --allocations 1000 --payload 100 --direction both --rate 10000"), serve)
+
+
+STEADY = steady("steady", "")
+STEADY_WITHOUT_WAIT = steady("steady-no-wait", ", server.batch_wait=0s",
+                             ("--set", "server.batch_wait=0s"))
+
+
+def idle(allocations):
+    return Workload(f"idle-{allocations}",
+                    f"{allocations:,} allocations with a permission and a channel, no traffic",
+                    flags(f"--mode idle --allocations {allocations}"), UNLIMITED_ANSWERS,
+                    seconds=1, warmup=0)
+
+
+ALLOCATE = Workload("allocate", "401, Allocate, Refresh 0: as many as the server takes",
+                    flags("--mode allocate --storm-seconds 0"), UNLIMITED_ANSWERS)
+STORM = Workload("storm", "15,000 clients begin within 10 s, from 8 addresses, default limits",
+                 flags("--mode allocate --allocations 15000 --storm-seconds 10"),
+                 seconds=10, warmup=0)
+LIVES = Workload("lives", "allocations made and ended; RSS after the first 10 s and after 60 s more",
+                 flags("--mode lives --allocations 500"), UNLIMITED_ANSWERS, seconds=60, warmup=10)
+
+
+def paced(workers):
+    return Workload(f"workers-{workers}", f"40,000 packets/s, 1,000 allocations, {workers} worker(s)",
+                    flags("--mode relay --allocations 1000 --payload 100 --direction to-peer "
+                          "--rate 40000"), workers=workers)
+
+
+# {half_load} is half of what the first server of the comparison relayed when saturated.
+HALF_LOAD = Workload("half-load", "half of the saturated rate, 1,000 allocations, 100 B, to-peer",
+                     flags("--mode relay --allocations 1000 --payload 100 --direction to-peer "
+                           "--rate {half_load}"))
+
+
+def named(name, what, **more):
+    """The workloads whose flags are presets of `uturn bench` itself."""
+    return Workload(name, what, ("--workload", name), **more)
+
+
+PUBLISHED = {workload.name: workload for workload in (
+    named("W1", "1 allocation, 120 B, saturated"),
+    named("W2", "200 channels × 500 packets/s × 160 B"),
+    named("W2-1200", "200 channels × 500 packets/s × 1200 B"),
+    named("W3", "10,000 allocations × 50 packets/s × 160 B, both ways"),
+    named("W4", "2,000 allocations × video bursts (8 × 1200 B, 30 a second) and audio"),
+    named("W5", "SFU fan-out: 7 packets to the client for each one from it"),
+    named("W6", "Send and Data indications only"),
+    named("W8", "storm: as many allocations as descriptors allow within 10 s, then Refresh 0",
+          serve=UNLIMITED_ANSWERS, seconds=10, warmup=0),
+    named("W9", "idle allocations, one permission and one channel each", serve=UNLIMITED_ANSWERS,
+          seconds=1, warmup=0),
+    named("W10", "floods of Binding, Allocate, garbage and bad HMAC beside W3", floods=True),
+    named("W11", "churn for five minutes", serve=UNLIMITED_ANSWERS, seconds=300),
+    named("W13", "STUN Binding requests, saturated", serve=UNLIMITED_ANSWERS),
+)}
