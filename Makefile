@@ -34,8 +34,14 @@ test:
 	if [ $$status -ne 0 ]; then echo "make test: at least one test failed, see above" >&2; fi; \
 	exit $$status
 
+# uturn, coturn and a bare forwarder side by side; see bench/README.md. MODE=short takes five
+# minutes, full (the default) hours; COTURN=/path/to/turnserver measures another build of coturn.
+MODE ?= full
 bench:
-	@echo "make bench: the benchmark beside coturn comes with issue 3" >&2; exit 2
+	packaging/install-deps.sh --bench
+	cmake --preset release -DUTURN_BENCH=ON
+	cmake --build --preset release -j $(JOBS) --target uturn bare_forwarder
+	python3 bench/run.py --mode $(MODE) $(ARGS)
 
 package:
 	@echo "make package: the .deb and .rpm come with issue 6" >&2; exit 2

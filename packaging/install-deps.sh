@@ -1,7 +1,8 @@
 #!/bin/bash
-# Installs the Debian packages that building uturn needs; --tests adds what its tests need.
+# Installs the Debian packages that building uturn needs; --tests adds what its tests need, --bench
+# what measuring it beside coturn needs.
 #
-#   packaging/install-deps.sh [--tests]
+#   packaging/install-deps.sh [--tests] [--bench]
 #
 # May be run at any time: when nothing is missing it asks dpkg and returns. Packages that bring a
 # daemon (coturn) are installed under a policy-rc.d that forbids starting it, and what was not there
@@ -11,32 +12,39 @@ set -euo pipefail
 build_packages=(
   g++ cmake ninja-build ccache pkg-config make
   liburing-dev libssl-dev libyaml-cpp-dev libcli11-dev libspdlog-dev libfmt-dev nlohmann-json3-dev
-  libcurl4-openssl-dev
+  libcurl4-openssl-dev zlib1g-dev
 )
 test_packages=(
   libgtest-dev libgmock-dev
   clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev
   coturn iproute2 nftables tcpdump openssl python3
 )
+bench_packages=(
+  libbenchmark-dev coturn gnuplot-nox iproute2 ethtool util-linux valgrind python3
+)
 # One test needs it and is skipped where it cannot be had.
 optional_packages=(chromium)
 
 wanted=("${build_packages[@]}")
 optional=()
-case "${1:-}" in
-  "") ;;
-  --tests)
-    wanted+=("${test_packages[@]}")
-    optional=("${optional_packages[@]}")
-    # Node may come from elsewhere, and then Debian's would conflict with it.
-    command -v node >/dev/null || wanted+=(nodejs)
-    command -v npm >/dev/null || wanted+=(npm)
-    ;;
-  *)
-    echo "usage: $0 [--tests]" >&2
-    exit 2
-    ;;
-esac
+for flag in "$@"; do
+  case "$flag" in
+    --tests)
+      wanted+=("${test_packages[@]}")
+      optional=("${optional_packages[@]}")
+      # Node may come from elsewhere, and then Debian's would conflict with it.
+      command -v node >/dev/null || wanted+=(nodejs)
+      command -v npm >/dev/null || wanted+=(npm)
+      ;;
+    --bench)
+      wanted+=("${bench_packages[@]}")
+      ;;
+    *)
+      echo "usage: $0 [--tests] [--bench]" >&2
+      exit 2
+      ;;
+  esac
+done
 
 is_installed() {
   [[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" == installed ]]
