@@ -39,8 +39,6 @@ class Outcome:
     def row(self, row):
         """The summary of a row over the rounds."""
         ones, others = self.results(row.one), self.results(row.other or row.one)
-        if row.kind == "slope":
-            return ratios.paired(metrics.slope, ones, others)
         read = metrics.METRICS[row.metric].read
         return ratios.paired(lambda one, other: COMBINE[row.kind](read(one), read(other)),
                              ones, others)

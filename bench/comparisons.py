@@ -27,7 +27,7 @@ class Row:
     metric: str
     one: Run
     other: Run = None
-    kind: str = "ratio"     # ratio, difference, slope or value
+    kind: str = "ratio"     # ratio, difference or value
     target: float = None
     stretch: float = None
     at_least: bool = False
@@ -114,13 +114,10 @@ def allocations(world):
 
 
 def idle(world):
-    fewer, more = w.idle(5000), w.idle(15000)
-    runs = tuple(Run(workload, server) for workload in (fewer, more) for server in (URING, COTURN))
-    return Comparison("idle", world, runs, (
-        Row("RSS of an idle allocation, uturn", "rss", Run(more, URING), Run(fewer, URING), "slope",
-            target=2048),
-        Row("RSS of an idle allocation, coturn", "rss", Run(more, COTURN), Run(fewer, COTURN),
-            "slope"),
+    one, other = Run(w.IDLE, URING), Run(w.IDLE, COTURN)
+    return Comparison("idle", world, (one, other), (
+        Row("RSS of an idle allocation, uturn", "rss_each", one, kind="value", target=2048),
+        Row("RSS of an idle allocation, coturn", "rss_each", other, kind="value"),
     ))
 
 

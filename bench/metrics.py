@@ -92,12 +92,3 @@ METRICS = {
     "amplification": Metric("amplification", "", amplification),
     **{p: Metric(p.replace("_", "."), "µs", latency(p)) for p in PERCENTILES},
 }
-
-
-def slope(more, fewer):
-    """Bytes of RSS per allocation between two numbers of them."""
-    sizes = [METRICS["rss"].read(result) for result in (more, fewer)]
-    counts = [METRICS["allocations"].read(result) for result in (more, fewer)]
-    if None in sizes or None in counts or counts[0] == counts[1]:
-        return None
-    return (sizes[0] - sizes[1]) / (counts[0] - counts[1])

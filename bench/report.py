@@ -5,6 +5,9 @@ import ratios
 # Columns of the table of medians.
 MEDIANS = ("cpu", "user", "system", "rate", "lost", "p50", "p99", "rss")
 
+# Of what was sent: more of the generator's own drops than this make its figures doubtful.
+TOLERATED_DROPS = 0.001
+
 MACHINE = (("cpu_model", "Processor"), ("cpus", "Processors usable"), ("memory", "Memory"),
            ("kernel", "Kernel"), ("governor", "Frequency governor"),
            ("mitigations", "Mitigations"), ("load_at_start", "Load at the start"),
@@ -37,8 +40,7 @@ def ratio_or_amount(row, value):
         return ""
     if row.kind == "ratio":
         return f"{value:.2f}"
-    unit = "B" if row.kind == "slope" else metrics.METRICS[row.metric].unit
-    return f"{number(value)} {unit}".strip()
+    return f"{number(value)} {metrics.METRICS[row.metric].unit}".strip()
 
 
 def bound(row, value):
@@ -91,8 +93,12 @@ def remarks(outcomes):
                 continue
             for scaled in run["result"].get("scaled", ()):
                 said.setdefault(f"{where}: scaled: {scaled}", []).append(run["round"])
-            if run["result"].get("relay", {}).get("generator_behind"):
+            relay = run["result"].get("relay", {})
+            if relay.get("generator_behind"):
                 said.setdefault(f"{where}: the generator could not keep its schedule",
+                                []).append(run["round"])
+            if relay.get("generator_drops", 0) > TOLERATED_DROPS * relay.get("sent", 0):
+                said.setdefault(f"{where}: the generator's own sockets dropped packets",
                                 []).append(run["round"])
     return [f"- {cell(text)} (round {', '.join(map(str, rounds))})"
             for text, rounds in said.items()]

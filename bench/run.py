@@ -123,6 +123,7 @@ class Measurement:
         self._programs, self._cpus = programs, cpus
         self.outcomes = []
         self.offloads = {}   # of each world
+        self.was_interrupted = False
 
     def expected(self, comparisons):
         """Seconds they will take."""
@@ -135,8 +136,8 @@ class Measurement:
             for name in dict.fromkeys(c.world for c in self._comparisons):
                 self._run_in(name)
         except KeyboardInterrupt:
+            self.was_interrupted = True
             self._left_out.append("what came after: interrupted")
-            print("interrupted", flush=True)
 
     def _bench(self, where):
         return Bench(self._programs, where, *self._cpus, self._mode.seconds, self._mode.warmup)
@@ -246,6 +247,8 @@ def main():
     failed = sum(len(outcome.failures()) for outcome in measurement.outcomes)
     if failed:
         sys.exit(f"make bench: {failed} runs failed, see the remarks")
+    if measurement.was_interrupted:
+        sys.exit("make bench: interrupted")
 
 
 if __name__ == "__main__":

@@ -27,10 +27,10 @@ def packet_result(cpu_ns, p50_ns=20000):
     }
 
 
-def outcome_of(shape, *rounds, make=packet_result):
+def outcome_of(shape, *rounds):
     """The outcome of rounds given as {run: CPU}; the first is the one not counted."""
     outcome = Outcome(shape)
     for number, figures in enumerate(rounds):
         for run, cpu in figures.items():
-            outcome.add(number, run, make(cpu), counted=number > 0)
+            outcome.add(number, run, packet_result(cpu), counted=number > 0)
     return outcome

@@ -27,16 +27,6 @@ class Ratios(unittest.TestCase):
     def test_a_difference_may_be_of_nothing(self):
         self.assertEqual(ratios.paired(ratios.difference, {1: 5}, {1: 5}).median, 0)
 
-    def test_memory_is_the_slope_between_two_sizes(self):
-        row = Row("RSS", "rss", OURS, THEIRS, kind="slope")
-
-        def idle(allocations):
-            return {"settings": {"allocations": allocations},
-                    "usage": {"rss_bytes_after": 9_000_000 + 700 * allocations}}
-        outcome = outcome_of(comparison([row]), {OURS: 1, THEIRS: 1},
-                             {OURS: 14_900, THEIRS: 5000}, make=idle)
-        self.assertEqual(outcome.row(row).median, 700)
-
 
 class Verdicts(unittest.TestCase):
     def verdict(self, median, pairs=7, **row):
