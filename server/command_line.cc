@@ -7,6 +7,7 @@
 #include <ostream>
 
 #include "auth/random.h"
+#include "server/bench_arguments.h"
 #include "server/check.h"
 #include "server/config_checks.h"
 #include "server/config_texts.h"
@@ -32,6 +33,7 @@ int run_serve(const Invocation& invocation);
 int run_check(const Invocation& invocation);
 int run_credentials(const Invocation& invocation);
 int run_probe_command(const Invocation& invocation);
+int run_bench_command(const Invocation& invocation);
 int run_help(const Invocation& invocation);
 
 struct Command {
@@ -48,12 +50,14 @@ constexpr Command kCommands[] = {
      "print iceServers with a time-limited credential", run_credentials},
     {"probe", "probe URI [--user U --password P]", "be a client of a STUN or TURN server",
      run_probe_command},
+    {"bench", "bench URI [--user U --password P] [flags]",
+     "load a TURN server; packets/s, loss, latency, its CPU", run_bench_command},
     {"help", "help [COMMAND]", "tell more about a command", run_help},
 };
 
-constexpr std::string_view kLaterCommands[] = {
-    "user",   "secret",    "bench", "status", "sessions", "kick", "drain",
-    "reload", "log-level", "top",   "import", "doctor",   "cat"};
+constexpr std::string_view kLaterCommands[] = {"user", "secret", "status", "sessions",
+                                               "kick", "drain",  "reload", "log-level",
+                                               "top",  "import", "doctor", "cat"};
 
 const Command* find_command(std::string_view name) {
   const auto* found = std::ranges::find(kCommands, name, &Command::name);
@@ -213,6 +217,30 @@ int run_probe_command(const Invocation& invocation) {
   options.password = *password;
   options.timeout = std::chrono::seconds(timeout);
   return invocation.actions.probe(options, invocation.out, invocation.err);
+}
+
+int run_bench_command(const Invocation& invocation) {
+  CLI::App app("Loads a TURN server: packets/s, loss, latency, and what it costs the server.",
+               "uturn bench");
+  BenchOptions options;
+  add_bench_arguments(app, options);
+  if (const auto status = parse(app, invocation)) return *status;
+  if (options.workload == "list") {
+    invocation.out << list_workloads();
+    return kExitSuccess;
+  }
+  if (options.uri.empty()) {
+    invocation.err << "uturn bench: URI is required\n";
+    return kExitUsage;
+  }
+
+  const auto password = expand_value(options.password, invocation.sources);
+  if (!password) {
+    invocation.err << "uturn bench: --password: " << password.error() << "\n";
+    return kExitUsage;
+  }
+  options.password = *password;
+  return invocation.actions.bench(options, invocation.out, invocation.err);
 }
 
 int run_help(const Invocation& invocation) {

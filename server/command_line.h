@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "client/tools/bench/options.h"
 #include "client/tools/probe.h"
 #include "protocol/result.h"
 #include "server/config.h"
@@ -22,6 +23,7 @@ struct CommandActions {
   int (*serve)(const Config& config);
   int (*probe)(const ProbeOptions& options, std::ostream& out, std::ostream& err);
   Result<Detected, std::string> (*detect)(const DetectWish& wish, std::vector<std::string>& asked);
+  int (*bench)(const BenchOptions& options, std::ostream& out, std::ostream& err);
 };
 
 /// `arguments` without the program's name. Returns the exit status.

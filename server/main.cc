@@ -1,11 +1,13 @@
 // main: hands the command line over, and wires the commands to what they do.
 #include <iostream>
 
+#include "client/tools/bench/bench.h"
 #include "server/command_line.h"
 #include "server/serve.h"
 
 int main(int argc, char** argv) {
-  const uturn::CommandActions actions{uturn::serve, uturn::run_probe, uturn::detect_external};
+  const uturn::CommandActions actions{uturn::serve, uturn::run_probe, uturn::detect_external,
+                                      uturn::run_bench};
   return uturn::run_command_line({argv + (argc > 0 ? 1 : 0), argv + argc}, actions,
                                  uturn::process_value_sources(), std::cout, std::cerr);
 }

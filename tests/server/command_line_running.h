@@ -22,6 +22,7 @@ struct Called {
   std::optional<Config> served;
   std::optional<ProbeOptions> probed;
   std::optional<DetectWish> detected;
+  std::optional<BenchOptions> benched;
 };
 inline Called called;
 
@@ -32,6 +33,10 @@ inline int remember_serve(const Config& config) {
 inline int remember_probe(const ProbeOptions& options, std::ostream&, std::ostream&) {
   called.probed = options;
   return 1;
+}
+inline int remember_bench(const BenchOptions& options, std::ostream&, std::ostream&) {
+  called.benched = options;
+  return 0;
 }
 inline Result<Detected, std::string> remember_detect(const DetectWish& wish,
                                                      std::vector<std::string>& asked) {
@@ -47,8 +52,9 @@ inline CommandRun run(const std::vector<std::string>& arguments,
   std::ostringstream out;
   std::ostringstream err;
   CommandRun result;
-  result.status = run_command_line(arguments, {remember_serve, remember_probe, remember_detect},
-                                   reading.sources(), out, err);
+  result.status =
+      run_command_line(arguments, {remember_serve, remember_probe, remember_detect, remember_bench},
+                       reading.sources(), out, err);
   result.out = out.str();
   result.err = err.str();
   return result;

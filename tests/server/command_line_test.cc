@@ -49,8 +49,8 @@ TEST(CommandLine, AnUnknownCommandIsRefusedWithTheNearest) {
 }
 
 TEST(CommandLine, LaterCommandsAreToldApartFromUnknownOnes) {
-  for (const char* name : {"user", "secret", "bench", "status", "sessions", "kick", "drain",
-                           "reload", "log-level", "top", "import", "doctor", "cat"}) {
+  for (const char* name : {"user", "secret", "status", "sessions", "kick", "drain", "reload",
+                           "log-level", "top", "import", "doctor", "cat"}) {
     for (const Arguments& arguments : {Arguments{name}, Arguments{name, "--json"}}) {
       const CommandRun result = run(arguments);
       EXPECT_EQ(result.status, 2);

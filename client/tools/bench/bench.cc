@@ -1,0 +1,80 @@
+// Bench: the URI, the mode, the report.
+#include "client/tools/bench/bench.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <iostream>
+
+#include "client/tools/bench/machine.h"
+#include "client/tools/bench/progress.h"
+#include "client/tools/bench/relay_mode.h"
+#include "client/tools/bench/report.h"
+#include "client/tools/client_socket.h"
+#include "client/turn_uri.h"
+
+namespace uturn {
+namespace {
+
+/// The server's address; the error comes with its exit status.
+struct Refusal {
+  int status;
+  std::string why;
+};
+
+Result<TransportAddress, Refusal> find_server(const BenchOptions& options) {
+  const auto uri = TurnUri::parse(options.uri);
+  if (!uri)
+    return Failure{Refusal{kBenchUsage, options.uri + ": " + std::string{text_of(uri.error())}}};
+  if (!uri->is_turn && options.mode != BenchMode::binding) {
+    return Failure{Refusal{kBenchUsage, options.uri + ": a stun URI has nothing but Binding"}};
+  }
+  if (uri->transport != Transport::udp) {
+    return Failure{
+        Refusal{kBenchUsage, options.uri + ": only udp yet; the others come with streams"}};
+  }
+  std::string error;
+  const auto addresses = resolve(uri->host, uri->port, error);
+  if (addresses.empty()) {
+    return Failure{Refusal{kBenchFailed, fmt::format("{}: {}", uri->host, error)}};
+  }
+  return addresses.front();
+}
+
+Result<Done, std::string> run_mode(const TransportAddress& server, Progress& progress,
+                                   BenchReport& report) {
+  switch (report.settings.mode) {
+    case BenchMode::relay:
+      return run_relay(server, progress, report);
+    case BenchMode::churn:
+    case BenchMode::allocate:
+    case BenchMode::idle:
+    case BenchMode::lives:
+    case BenchMode::binding:
+      break;
+  }
+  return Failure{std::string{"this mode is not there yet"}};
+}
+
+}  // namespace
+
+int run_bench(const BenchOptions& options, std::ostream& out, std::ostream& err) {
+  const auto refuse = [&err](int status, const std::string& why) {
+    err << "uturn bench: " << why << '\n';
+    return status;
+  };
+  if (const auto problem = problem_in(options)) return refuse(kBenchUsage, *problem);
+  const auto server = find_server(options);
+  if (!server) return refuse(server.error().status, server.error().why);
+
+  BenchReport report{.settings = options, .server = server->to_string()};
+  report.machine = machine_report();
+  const bool is_terminal = &err == &std::cerr && ::isatty(STDERR_FILENO) == 1;
+  Progress progress{err, is_terminal && !options.quiet};
+  const auto done = run_mode(*server, progress, report);
+  if (!done) return refuse(kBenchFailed, done.error());
+  options.json ? print_json(report, out) : print_table(report, out);
+  return kBenchDone;
+}
+
+}  // namespace uturn

@@ -1,0 +1,18 @@
+// Relay datagram: what a generator's client does with a datagram before it counts it.
+#pragma once
+
+#include <optional>
+
+#include "io/loop.h"
+#include "protocol/bytes.h"
+
+namespace uturn {
+
+/// The peer's data in ChannelData or in a Data indication; nothing where it is neither.
+std::optional<Bytes> relayed_data_in(MutableBytes datagram);
+
+/// Nobody is there, or the way is forbidden (RFC 8489, Section 6.2.1): port or protocol
+/// unreachable.
+bool is_hard_error(const IcmpError& error);
+
+}  // namespace uturn
