@@ -86,7 +86,7 @@ def bursts(world, sender, direction, target=None, stretch=None, short=()):
                    w.bursts(direction, sender, "indication"), target, stretch, short)
 
 
-def steady(world):
+def steady(world, short=()):
     waiting, eager = Run(w.STEADY, URING), Run(w.STEADY_WITHOUT_WAIT, URING)
     coturn, forwarder = Run(w.STEADY, COTURN), Run(w.STEADY, FORWARDER)
     return Comparison("steady", world, (waiting, eager, coturn, forwarder), (
@@ -99,7 +99,7 @@ def steady(world):
         Row("p99 with batched wait", "p99", waiting, kind="value"),
         Row("p99 without the wait", "p99", eager, kind="value"),
         Row("p99 of coturn", "p99", coturn, kind="value"),
-    ))
+    ), short)
 
 
 def allocations(world):
@@ -194,7 +194,7 @@ COMPARISONS = (
     small("veth", "echo"),
     *(bursts("veth", sender, direction) for sender in ("gso", "plain")
       for direction in ("to-peer", "to-client")),
-    steady("loopback"), steady("veth"), half_load("loopback"), half_load("veth"),
+    steady("loopback", short=SERVERS), steady("veth"), half_load("loopback"), half_load("veth"),
     allocations("loopback"), workers("loopback"), idle("loopback"), allocate("loopback"),
     storm("loopback"), lives("loopback"),
     *(published(world, name) for world in ("loopback", "veth")

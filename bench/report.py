@@ -1,4 +1,6 @@
 # The Markdown of a measurement: the machine, the ratios beside their targets, the medians, failures.
+import re
+
 import metrics
 import ratios
 
@@ -81,6 +83,11 @@ def medians(outcomes, world):
     return table(heads, lines) if lines else ""
 
 
+def sentence(failure):
+    """Its first line, without the port that differs in each run; the JSON has the rest."""
+    return re.sub(r":\d{4,5}\b", ":PORT", failure.split("\n", 1)[0][:400])
+
+
 def remarks(outcomes):
     """What a reader has to know about single runs: failed, scaled down, generator too slow."""
     said = {}
@@ -89,7 +96,8 @@ def remarks(outcomes):
             where = f"{outcome.comparison.world}, {outcome.comparison.name}: " \
                     f"{run['workload']} on {run['server']}"
             if "failed" in run:
-                said.setdefault(f"{where}: FAILED: {run['failed'][-600:]}", []).append(run["round"])
+                said.setdefault(f"{where}: FAILED: {sentence(run['failed'])}",
+                                []).append(run["round"])
                 continue
             for scaled in run["result"].get("scaled", ()):
                 said.setdefault(f"{where}: scaled: {scaled}", []).append(run["round"])

@@ -41,7 +41,7 @@ MODES = {"short": Mode(5, 2, 0.5, 290), "full": Mode(8, 5, 1, float("inf"))}
 FEWEST_ROUNDS = 5
 
 # Starting a server, allocating, draining and stopping, for each run.
-OVERHEAD = 1.3
+OVERHEAD = 0.6
 
 
 def parse_arguments():

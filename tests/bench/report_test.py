@@ -52,11 +52,11 @@ class Page(unittest.TestCase):
         outcome = outcome_of(comparison([row]), {}, {OURS: 40})
         outcome.runs[0]["result"]["scaled"] = ["allocations 10000 -> 8000: descriptors"]
         for number in (1, 2):
-            outcome.add(number, THEIRS, failure="coturn did not start: no such\nfile")
+            outcome.add(number, THEIRS, failure=f"coturn on 127.0.0.1:3478{number} ended\nits log")
         text = page(outcome, left_out=["veth: network namespaces need root"])
         self.assertIn("| echo | ours ÷ theirs |  |  | 0 |  |  | reported |".replace(
             "reported", "no result"), text)
-        self.assertIn("- loopback, echo: echo on coturn: FAILED: coturn did not start: no such file"
+        self.assertIn("- loopback, echo: echo on coturn: FAILED: coturn on 127.0.0.1:PORT ended"
                       " (round 1, 2)", text)
         self.assertIn("echo on uturn-uring: scaled: allocations 10000 -> 8000: descriptors", text)
         self.assertIn("- veth: network namespaces need root", text)
