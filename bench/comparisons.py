@@ -166,7 +166,7 @@ FURTHER = {
     "W8": ("unfinished", "p99"),
     "W9": ("rss_each",),
     "W10": ("lost", "amplification"),
-    "W11": ("rss_growth", "lost"),
+    "W11": ("rss_slope", "rss_growth", "lost"),
 }
 WITHOUT_CPU = ("W9", "W11")
 

@@ -65,6 +65,12 @@ def rss_growth(result):
     return (usage["rss_bytes_after"] - usage["rss_bytes_before"]) / (1 << 20)
 
 
+def rss_slope(result):
+    """Of a soak, by least squares over its samples."""
+    each_hour = at("usage", "rss_bytes_per_hour")(result)
+    return each_hour / (1 << 20) if each_hour is not None else None
+
+
 def amplification(result):
     """Of the worst flood: bytes answered per byte sent."""
     return max((flood["amplification"] for flood in result.get("flood", [])
@@ -88,6 +94,7 @@ METRICS = {
     "rss": Metric("RSS", "B", at("usage", "rss_bytes_after")),
     "rss_each": Metric("RSS for each allocation", "B", at("usage", "rss_bytes_per_allocation")),
     "rss_growth": Metric("RSS growth", "MiB", rss_growth),
+    "rss_slope": Metric("RSS slope", "MiB/h", rss_slope),
     "allocations": Metric("allocations", "", at("settings", "allocations")),
     "amplification": Metric("amplification", "", amplification),
     **{p: Metric(p.replace("_", "."), "µs", latency(p)) for p in PERCENTILES},
