@@ -3,9 +3,12 @@ import shutil
 import subprocess
 
 import metrics
-from workloads import COTURN, EPOLL, FORWARDER, SERVERS, URING
+from workloads import COTURN, EPOLL, FORWARDER, URING
 
 COLOURS = {URING: "#1b6ca8", EPOLL: "#7fb2d9", COTURN: "#d1662b", FORWARDER: "#8a8a8a"}
+INDICATIONS = ", indications"
+SERIES = {URING: COLOURS[URING], URING + INDICATIONS: "#2a9d8f",
+          **{server: COLOURS[server] for server in (EPOLL, COTURN, FORWARDER)}}
 PERCENTILE_LABELS = {"p50": "50", "p90": "90", "p99": "99", "p99_9": "99.9"}
 
 HEAD = """\
@@ -30,30 +33,28 @@ def block(name, lines):
     return f"${name} << END\n" + "\n".join(" ".join(map(str, line)) for line in lines) + "\nEND\n"
 
 
-def servers_of(points):
-    return [server for server in SERVERS if any(server in values for values in points.values())]
-
-
 def cost_points(outcomes, world):
-    """Workload -> server -> median CPU in µs; the comparison of sizes has a plot of its own."""
+    """Workload -> series -> median CPU in µs; the comparison of sizes has a plot of its own."""
     points = {}
     for outcome in outcomes:
         if outcome.comparison.world != world or outcome.comparison.name == "allocations":
             continue
         for run in outcome.comparison.runs:
             if found := outcome.summary(run, "relayed_cpu"):
-                points.setdefault(run.workload.name, {})[run.server] = found.median / 1000
+                name = run.workload.name.removesuffix("-indications")
+                series = run.server + (INDICATIONS if name != run.workload.name else "")
+                points.setdefault(name, {})[series] = found.median / 1000
     return points
 
 
 def cost(points, world, output):
     """Grouped bars."""
-    servers = servers_of(points)
-    lines = [[quoted(name), *(values.get(server, "NaN") for server in servers)]
+    shown = [series for series in SERIES if any(series in values for values in points.values())]
+    lines = [[quoted(name), *(values.get(series, "NaN") for series in shown)]
              for name, values in points.items()]
     bars = ", ".join(
-        f"$cost using {column}:xtic(1) title {quoted(server)} lc rgb '{COLOURS[server]}'"
-        for column, server in enumerate(servers, 2))
+        f"$cost using {column}:xtic(1) title {quoted(series)} lc rgb '{SERIES[series]}'"
+        for column, series in enumerate(shown, 2))
     return HEAD.format(width=max(760, 65 * len(points) + 160), height=560, output=output,
                        title=f"Server CPU for each relayed packet, {world}",
                        ylabel="CPU time [µs], median") + \

@@ -5,7 +5,7 @@ import shutil
 import tempfile
 import unittest
 
-from invented import OURS, THEIRS, comparison, outcome_of
+from invented import OURS, THEIRS, URING, Run, Workload, comparison, outcome_of
 import plots
 
 OUTCOME = outcome_of(comparison(), {OURS: 1, THEIRS: 1}, {OURS: 2500, THEIRS: 4500},
@@ -17,6 +17,12 @@ class Plots(unittest.TestCase):
         points = plots.cost_points([OUTCOME], "loopback")
         self.assertEqual(points, {"echo": {"uturn-uring": 2.6, "coturn": 4.6}})
         self.assertEqual(plots.cost_points([OUTCOME], "veth"), {})
+
+    def test_indications_stand_beside_the_channels(self):
+        other = Run(Workload("echo-indications", "", ()), URING)
+        outcome = outcome_of(comparison(runs=(OURS, other)), {}, {OURS: 1000, other: 2000})
+        self.assertEqual(plots.cost_points([outcome], "loopback"),
+                         {"echo": {"uturn-uring": 1.0, "uturn-uring, indications": 2.0}})
 
     def test_latency_of_every_percentile(self):
         points = plots.latency_points([OUTCOME], "loopback", "echo")
