@@ -16,4 +16,10 @@ class Clock {
   Duration calendar_ahead_;  ///< of the monotonic clock, since 1970
 };
 
+/// The kernel may let this thread's sleeps last 50 µs longer than asked, so that several wake-ups
+/// fall together; afterwards it is one.
+void make_sleeps_precise();
+/// A signal ends it early.
+void sleep_for(Duration time);
+
 }  // namespace uturn

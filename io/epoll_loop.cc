@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <vector>
 
+#include "io/batch_wait.h"
 #include "io/clock.h"
 #include "io/datagram_reader.h"
 #include "io/error_queue.h"
@@ -33,7 +34,7 @@ class EpollLoop : public Loop {
   EpollLoop(const LoopSettings& settings, int epoll, int wake_event);
   ~EpollLoop() override;
 
-  void start() override {}
+  void start() override;
   Result<SocketId, OpenError> open(const UdpSocketSpec& spec, uint64_t tag) override;
   Result<SocketId, OpenError> adopt(LooseSocket loose, const UdpSocketSpec& spec, uint64_t tag,
                                     bool discard_queued) override;
@@ -61,6 +62,8 @@ class EpollLoop : public Loop {
 
   Result<SocketId, OpenError> take_over(UdpSocket socket, const UdpSocketSpec& spec, uint64_t tag);
   std::span<const epoll_event> wait(Instant until);
+  void gather(Instant until);
+  int spin(Instant until);
   int wait_for(Instant until);
   int wait_finely(Duration rest);
   void read(std::span<const epoll_event> events);
@@ -79,6 +82,7 @@ class EpollLoop : public Loop {
   int epoll_;
   int wake_event_;
   Clock clock_;
+  BatchWait batch_wait_;
   Instant pass_time_;  ///< as of this pass: near enough for what is remembered for a minute
   LoopCounters counters_;
   SocketTable sockets_;
@@ -98,6 +102,7 @@ EpollLoop::EpollLoop(const LoopSettings& settings, int epoll, int wake_event)
     : settings_(settings),
       epoll_(epoll),
       wake_event_(wake_event),
+      batch_wait_(settings.busy_poll > 0ns ? 0ns : settings.batch_wait, settings.batch),
       pass_time_(clock_.monotonic()),
       sockets_(settings.max_sockets),
       reader_(settings, counters_),
@@ -116,6 +121,10 @@ EpollLoop::~EpollLoop() {
   sockets_.for_each([](SocketId, OpenSocket& socket) { ::close(socket.fd); });
   ::close(wake_event_);
   ::close(epoll_);
+}
+
+void EpollLoop::start() {
+  if (settings_.batch_wait > 0ns) make_sleeps_precise();
 }
 
 Result<SocketId, OpenError> EpollLoop::open(const UdpSocketSpec& spec, uint64_t tag) {
@@ -182,6 +191,7 @@ void EpollLoop::run_pass(LoopHandler& handler, Instant wake_at) {
   read(events);
   hand_over(handler);
   flush();
+  batch_wait_.on_pass(pass_time_, counters_.datagrams_in);
   lent_.start_over();
 }
 
@@ -218,8 +228,34 @@ Result<SocketId, OpenError> EpollLoop::take_over(UdpSocket socket, const UdpSock
 }
 
 std::span<const epoll_event> EpollLoop::wait(Instant until) {
-  const int ready = wait_for(until);
+  int ready = settings_.busy_poll > Duration::zero() ? spin(until) : 0;
+  if (ready == 0) {
+    gather(until);
+    ready = wait_for(until);
+  }
   return std::span(events_).first(static_cast<size_t>(std::max(ready, 0)));
+}
+
+// A sleep that nothing ends early, for what arrives meanwhile is only looked at afterwards.
+void EpollLoop::gather(Instant until) {
+  const Instant now = clock_.monotonic();
+  const auto plan = batch_wait_.plan(now);
+  if (!plan.gathers() || until <= now) return;
+  ++counters_.batched_waits;
+  sleep_for(std::min(plan.at_most, until - now));
+}
+
+// Whoever has a core to burn saves the way into sleep and out of it.
+int EpollLoop::spin(Instant until) {
+  const Instant now = clock_.monotonic();
+  const Instant end = std::min(until, now + settings_.busy_poll);
+  if (end <= now) return 0;
+  int ready = 0;
+  do {
+    ++counters_.busy_polls;
+    ready = wait_for(Instant::min());
+  } while (ready == 0 && clock_.monotonic() < end);
+  return ready;
 }
 
 // Level-triggered; the kernel moves what it reported to the end of its list, so that with more

@@ -28,6 +28,7 @@ struct UdpSocketSpec {
   bool freebind = false;            ///< the address may not be there yet
   int receive_buffer = 256 * 1024;  ///< bytes asked for; without CAP_NET_ADMIN the kernel caps them
   int send_buffer = 256 * 1024;
+  Duration busy_poll{};  ///< of a listener: how long the kernel may poll the device; a wish
 };
 
 enum class OpenError : uint8_t {
@@ -104,6 +105,8 @@ struct LoopCounters {
   uint64_t completions_late = 0;   ///< times that some found the CQ full, and the kernel kept them
   uint64_t completions_lost = 0;   ///< the same, and the kernel had no memory to keep them
   uint64_t icmp_errors = 0;
+  uint64_t batched_waits = 0;  ///< waits that asked for more than one arrival
+  uint64_t busy_polls = 0;     ///< looks of a loop that spins before it sleeps
 };
 
 /// Whoever handles what a loop brings: the shard. One call per batch, not per datagram.
@@ -124,6 +127,11 @@ struct LoopSettings {
   uint32_t icmp_errors_per_pass = 64;
   bool gso = true;  ///< false: the start-up self-test failed
   bool gro = true;
+  /// Under load a wait lets arrivals gather for up to this long (batch_wait.h); 0: never. Deadlines
+  /// are kept; a wake() is heard when the gathering ends.
+  Duration batch_wait{};
+  /// How long a wait spins before it sleeps; 0: not at all. Where it is set, nothing gathers.
+  Duration busy_poll{};
 };
 
 /// One shard's sockets and their I/O. Everything but wake() belongs to the thread that called

@@ -58,11 +58,15 @@ void ask_for_buffers(int fd, const UdpSocketSpec& spec) {
 
 bool set_options(int fd, const UdpSocketSpec& spec, bool gro) {
   if (spec.reuse_port && !set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1)) return false;
-  // Wishes: the kernel may cap the buffers, and without the others datagrams arrive one by one and
-  // drops are not told.
+  // Wishes: the kernel may cap the buffers and not let us poll its devices, and without the others
+  // datagrams arrive one by one and drops are not told.
   ask_for_buffers(fd, spec);
   set_option(fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
   if (gro && spec.kind == SocketKind::listener) set_option(fd, IPPROTO_UDP, UDP_GRO, 1);
+  if (spec.busy_poll > Duration::zero()) {
+    const auto time = std::chrono::ceil<std::chrono::microseconds>(spec.busy_poll);
+    set_option(fd, SOL_SOCKET, SO_BUSY_POLL, static_cast<int>(time.count()));
+  }
   return spec.address.ip.is_v4() ? set_ipv4_options(fd, spec) : set_ipv6_options(fd, spec);
 }
 

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <thread>
 
+#include "io/batch_wait.h"
 #include "io/clock.h"
 #include "io/error_queue.h"
 #include "io/lent_buffers.h"
@@ -59,6 +60,9 @@ class UringLoop final : public Loop {
   Result<SocketId, OpenError> add(UdpSocket socket, const UdpSocketSpec& spec, uint64_t tag);
   void stop_receiving(SocketId id);
   void wait(Instant wake_at);
+  Duration time_until(Instant wake_at) const;
+  void spin(Instant wake_at);
+  void sleep(Duration left);
   void arm_wake();
   bool has_work() const;
   uint64_t collect();
@@ -72,6 +76,7 @@ class UringLoop final : public Loop {
 
   const LoopSettings settings_;
   Clock clock_;
+  BatchWait batch_wait_;
   LoopCounters counters_;
   SocketTable sockets_;
   UringReceiver receiver_;
@@ -93,6 +98,7 @@ class UringLoop final : public Loop {
 
 UringLoop::UringLoop(const LoopSettings& settings)
     : settings_(settings),
+      batch_wait_(settings.busy_poll > 0ns ? 0ns : settings.batch_wait, settings.batch),
       sockets_(settings.max_sockets),
       receiver_(settings, sockets_, counters_),
       sender_(settings, receiver_, counters_),
@@ -138,6 +144,7 @@ UringLoop::~UringLoop() {
 void UringLoop::start() {
   owner_ = std::this_thread::get_id();
   ring_->enable();
+  if (settings_.batch_wait > 0ns) make_sleeps_precise();
 }
 
 Result<SocketId, OpenError> UringLoop::open(const UdpSocketSpec& spec, uint64_t tag) {
@@ -213,6 +220,7 @@ void UringLoop::run_pass(LoopHandler& handler, Instant wake_at) {
   read_error_queues();
   hand_over(handler);
   flush();
+  batch_wait_.on_pass(pass_began_, counters_.datagrams_in);
   receiver_.give_back();
   lent_.start_over();
 }
@@ -224,12 +232,14 @@ void UringLoop::wait(Instant wake_at) {
   receiver_.question_doubted(*ring_);
   receiver_.arm_wanting(*ring_);
   arm_wake();
-  const Duration left = wake_at == kNever ? Duration::max() : wake_at - clock_.monotonic();
+  const Duration left = time_until(wake_at);
   size_t before = receiver_.arrived();
   if (has_work() || left <= Duration::zero()) {
     ring_->poll();
+  } else if (settings_.busy_poll > Duration::zero()) {
+    spin(wake_at);
   } else {
-    ring_->wait(left);
+    sleep(left);
   }
   collect();
   while (receiver_.arrived() >= before + kWorkPerEntry && receiver_.arrived() < settings_.batch) {
@@ -237,6 +247,29 @@ void UringLoop::wait(Instant wake_at) {
     ring_->poll();
     collect();
   }
+}
+
+Duration UringLoop::time_until(Instant wake_at) const {
+  return wake_at == kNever ? Duration::max() : wake_at - clock_.monotonic();
+}
+
+void UringLoop::sleep(Duration left) {
+  const auto plan = batch_wait_.plan(clock_.monotonic());
+  if (!plan.gathers()) return ring_->wait(left);
+  ++counters_.batched_waits;
+  ring_->wait_for_batch(plan.enough, plan.at_most, left);
+}
+
+// Whoever has a core to burn saves the way into sleep and out of it.
+void UringLoop::spin(Instant wake_at) {
+  const Instant end = std::min(wake_at, clock_.monotonic() + settings_.busy_poll);
+  do {
+    ++counters_.busy_polls;
+    ring_->poll();
+    collect();
+  } while (!has_work() && clock_.monotonic() < end);
+  const Duration left = time_until(wake_at);
+  if (!has_work() && left > Duration::zero()) ring_->wait(left);
 }
 
 void UringLoop::arm_wake() {

@@ -74,15 +74,23 @@ void Ring::poll() {
   enter(io_uring_get_events(&ring_));
 }
 
-void Ring::wait(Duration timeout) {
+void Ring::wait(Duration timeout, uint32_t completions) {
   io_uring_cqe* first = nullptr;
   if (timeout == Duration::max()) {
-    enter(io_uring_submit_and_wait(&ring_, 1));
+    enter(io_uring_submit_and_wait(&ring_, completions));
   } else {
     __kernel_timespec time = timespec_of(timeout);
-    enter(io_uring_submit_and_wait_timeout(&ring_, &first, 1, &time, nullptr));
+    enter(io_uring_submit_and_wait_timeout(&ring_, &first, completions, &time, nullptr));
   }
   submit();  // the rest, where the kernel took a part only
+}
+
+// While it waits for several, completions wake nobody: they are work that is put off until there is
+// enough of it or the time is over.
+void Ring::wait_for_batch(uint32_t enough, Duration gathering, Duration timeout) {
+  wait(std::min(gathering, timeout), enough);
+  if (timeout <= gathering || io_uring_cq_ready(&ring_) > 0 || has_overflow()) return;
+  wait(timeout == Duration::max() ? timeout : timeout - gathering);
 }
 
 void Ring::enter(int result) {

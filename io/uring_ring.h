@@ -55,8 +55,11 @@ class Ring {
   /// The next free entry; submits first if all are taken.
   io_uring_sqe& next_entry();
   void submit();
-  void poll();                  ///< submits and lets completions arrive, without waiting
-  void wait(Duration timeout);  ///< the same, and waits for one; Duration::max(): for ever
+  void poll();  ///< submits and lets completions arrive, without waiting
+  /// The same, and waits for so many; Duration::max(): for ever.
+  void wait(Duration timeout, uint32_t completions = 1);
+  /// Waits for `enough`; when `gathering` is over, for what there is; and then for the first.
+  void wait_for_batch(uint32_t enough, Duration gathering, Duration timeout);
 
   /// Takes every completion that is there.
   template <class Use>

@@ -89,6 +89,19 @@ TEST(UdpSocket, ListenerReceivesTrainsAndReadsNoErrorQueue) {
   EXPECT_EQ(option_of(socket->fd(), IPPROTO_IP, IP_RECVERR), 0);
 }
 
+// Without CAP_NET_ADMIN the kernel refuses what polls more than its own default, and a wish it is.
+TEST(UdpSocket, PollsItsDeviceWhereThatIsPermitted) {
+  UdpSocketSpec spec = spec_on("127.0.0.1:0", SocketKind::listener);
+  const auto quiet = UdpSocket::open(spec, false);
+  ASSERT_TRUE(quiet);
+  const int by_default = option_of(quiet->fd(), SOL_SOCKET, SO_BUSY_POLL);
+  spec.busy_poll = std::chrono::microseconds(by_default + 50);
+  const auto polling = UdpSocket::open(spec, false);
+  ASSERT_TRUE(polling);
+  EXPECT_EQ(option_of(polling->fd(), SOL_SOCKET, SO_BUSY_POLL),
+            by_default + (may_administrate_the_network() ? 50 : 0));
+}
+
 TEST(UdpSocket, Ipv6IsV6OnlySoThatBothFamiliesShareAPort) {
   bool is_shared = false;
   // Another process may hold this very port over IPv4; it does not hold ten of them.

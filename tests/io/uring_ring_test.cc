@@ -59,5 +59,42 @@ TEST_F(RingTest, CompletionsThatFindTheQueueFullAreKeptAndNotLost) {
   EXPECT_GT(kept, 0u);
 }
 
+// Bounds that only tell a hang: each call would last a minute if it waited for the wrong thing.
+class RingBatchTest : public RingTest {
+ protected:
+  void wait_for_batch(uint32_t enough, Duration gathering, Duration timeout) {
+    const auto before = std::chrono::steady_clock::now();
+    ring_->wait_for_batch(enough, gathering, timeout);
+    EXPECT_LT(std::chrono::steady_clock::now() - before, 30s);
+    ring_->for_each_completion([&](const io_uring_cqe&) { ++completed_; });
+  }
+  uint32_t completed_ = 0;
+};
+
+TEST_F(RingBatchTest, EnoughCompletionsEndTheWait) {
+  for (int i = 0; i < 3; ++i) prepare_nothing();
+  wait_for_batch(3, 60s, 60s);
+  EXPECT_EQ(completed_, 3u);
+}
+
+TEST_F(RingBatchTest, FewerEndItWhenTheGatheringIsOver) {
+  prepare_nothing();
+  wait_for_batch(3, 1ms, 60s);
+  EXPECT_EQ(completed_, 1u);
+}
+
+TEST_F(RingBatchTest, NothingEndsItWhenTheTimeIsOverAndNotBefore) {
+  const auto before = std::chrono::steady_clock::now();
+  wait_for_batch(3, 1ms, 20ms);
+  EXPECT_GE(std::chrono::steady_clock::now() - before, 20ms);
+  EXPECT_EQ(completed_, 0u);
+}
+
+TEST_F(RingBatchTest, ADeadlineBeforeTheEndOfTheGatheringIsKept) {
+  prepare_nothing();
+  wait_for_batch(3, 60s, 1ms);
+  EXPECT_EQ(completed_, 1u);
+}
+
 }  // namespace
 }  // namespace uturn

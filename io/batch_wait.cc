@@ -1,0 +1,42 @@
+// The rate of a short window, and the plan that follows from it.
+#include "io/batch_wait.h"
+
+#include <algorithm>
+
+namespace uturn {
+namespace {
+
+constexpr uint64_t kSecond = Duration{1s}.count();
+
+}  // namespace
+
+// A window ends with the first pass that is late enough. A pause is one of its own, so that what
+// came before it says nothing about what comes after.
+void BatchWait::on_pass(Instant collected_at, uint64_t datagrams_in) {
+  if (collected_at - collected_at_ >= kWindow) {
+    window_began_ = collected_at_;
+    before_window_ = collected_;
+  }
+  collected_at_ = collected_at;
+  collected_ = datagrams_in;
+
+  const Duration elapsed = collected_at - window_began_;
+  if (elapsed < kWindow) return;
+  rate_ = (datagrams_in - before_window_) * kSecond / static_cast<uint64_t>(elapsed.count());
+  window_began_ = collected_at;
+  before_window_ = datagrams_in;
+}
+
+// No longer than a batch needs to fill: what is beyond it would wait for another pass.
+BatchWait::Plan BatchWait::plan(Instant now) const {
+  if (longest_ <= Duration::zero() || rate_ < kLeastRate) return {};
+  const auto to_fill = Duration{static_cast<Duration::rep>(batch_ * kSecond / rate_)};
+  const Duration span = std::min(longest_, to_fill);
+  const Duration left = collected_at_ + span - now;
+  if (left <= Duration::zero()) return {};
+  const uint64_t expected = rate_ * static_cast<uint64_t>(span.count()) / kSecond;
+  const uint64_t enough = std::clamp<uint64_t>(expected, 2, std::max(2u, batch_));
+  return {static_cast<uint32_t>(enough), left};
+}
+
+}  // namespace uturn

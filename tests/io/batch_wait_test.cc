@@ -1,0 +1,156 @@
+// BatchWait: gathers under load, never in silence, and nobody waits longer than was allowed.
+#include "io/batch_wait.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+namespace uturn {
+namespace {
+
+constexpr Duration kLongest = 200us;
+constexpr uint32_t kBatch = 256;
+
+/// A loop's passes, told to one BatchWait.
+class Passes {
+ public:
+  explicit Passes(Duration longest = kLongest, uint32_t batch = kBatch) : wait(longest, batch) {}
+
+  void pass(Duration later, uint64_t datagrams) {
+    now += later;
+    count += datagrams;
+    wait.on_pass(now, count);
+  }
+  /// One datagram a pass, evenly.
+  void traffic(uint64_t rate, Duration time) {
+    const Duration gap = Duration{1s} / static_cast<int64_t>(rate);
+    for (const Instant end = now + time; now < end;) pass(gap, 1);
+  }
+  BatchWait::Plan plan() const { return wait.plan(now); }
+
+  BatchWait wait;
+  Instant now{1h};
+  uint64_t count = 0;
+};
+
+TEST(BatchWait, NothingGathersBeforeAnythingCame) {
+  Passes passes;
+  EXPECT_FALSE(passes.plan().gathers());
+  passes.pass(0s, 1);
+  EXPECT_FALSE(passes.plan().gathers());
+}
+
+TEST(BatchWait, BelowTheLeastRateNothingGathers) {
+  Passes passes;
+  for (int i = 0; i < 1'000; ++i) {
+    passes.traffic(4'900, 1ms);
+    ASSERT_FALSE(passes.plan().gathers());
+  }
+}
+
+TEST(BatchWait, LoadIsSeenWithinTenMilliseconds) {
+  Passes passes;
+  passes.pass(1s, 0);
+  passes.traffic(20'000, 10ms);
+  EXPECT_NEAR(static_cast<double>(passes.wait.rate()), 20'000, 1'000);
+  EXPECT_TRUE(passes.plan().gathers());
+}
+
+TEST(BatchWait, TheEndOfTheLoadIsSeenWithinTenMilliseconds) {
+  Passes passes;
+  passes.traffic(100'000, 20ms);
+  ASSERT_TRUE(passes.plan().gathers());
+  passes.traffic(1'000, 10ms);
+  EXPECT_FALSE(passes.plan().gathers());
+}
+
+TEST(BatchWait, WhoeverSpeaksAfterAPauseIsNotTakenForTheLoadBeforeIt) {
+  Passes passes;
+  passes.traffic(100'000, 21ms);  // the last window is not over
+  ASSERT_TRUE(passes.plan().gathers());
+  passes.pass(3ms, 1);
+  EXPECT_FALSE(passes.plan().gathers());
+}
+
+TEST(BatchWait, OneBurstAfterAPauseIsNoLoad) {
+  Passes passes;
+  passes.pass(1s, 200);
+  EXPECT_FALSE(passes.plan().gathers());
+}
+
+TEST(BatchWait, PassesThatBringNothingAreAPauseToo) {
+  Passes passes;
+  passes.traffic(100'000, 20ms);
+  for (int i = 0; i < 10; ++i) passes.pass(500us, 0);
+  EXPECT_FALSE(passes.plan().gathers());
+}
+
+TEST(BatchWait, EnoughIsWhatTheRateBringsInTheTime) {
+  Passes passes;
+  passes.traffic(20'000, 20ms);
+  EXPECT_EQ(passes.plan().enough, 4u);
+  passes.traffic(50'000, 20ms);
+  EXPECT_EQ(passes.plan().enough, 10u);
+}
+
+TEST(BatchWait, EnoughIsAtLeastTwo) {
+  Passes passes;
+  passes.traffic(6'000, 20ms);
+  ASSERT_TRUE(passes.plan().gathers());
+  EXPECT_EQ(passes.plan().enough, 2u);
+}
+
+TEST(BatchWait, NoMoreGathersThanAPassHandles) {
+  Passes passes(kLongest, 32);
+  passes.traffic(1'000'000, 20ms);
+  EXPECT_EQ(passes.plan().at_most, 32us);
+  EXPECT_EQ(passes.plan().enough, 32u);
+}
+
+TEST(BatchWait, ThePassIsPartOfTheTime) {
+  Passes passes;
+  passes.traffic(20'000, 20ms);
+  EXPECT_EQ(passes.wait.plan(passes.now).at_most, 200us);
+  EXPECT_EQ(passes.wait.plan(passes.now + 150us).at_most, 50us);
+}
+
+TEST(BatchWait, ALoopWhosePassesAreAsLongAsTheWaitIsSaturatedAndDoesNotWait) {
+  Passes passes;
+  for (int i = 0; i < 100; ++i) passes.pass(kLongest, 100);
+  EXPECT_EQ(passes.wait.rate(), 500'000u);
+  EXPECT_FALSE(passes.wait.plan(passes.now + kLongest).gathers());
+}
+
+TEST(BatchWait, SwitchedOffItNeverGathers) {
+  Passes passes(0s);
+  passes.traffic(1'000'000, 20ms);
+  EXPECT_FALSE(passes.plan().gathers());
+}
+
+// Whatever comes, and however the passes fall.
+TEST(BatchWait, NobodyWaitsLongerThanTheLongestNorForMoreThanABatch) {
+  for (unsigned seed = 1; seed <= 50; ++seed) {
+    std::mt19937 random(seed);
+    const auto up_to = [&](uint32_t most) { return random() % (most + 1); };
+    const Duration longest = std::chrono::microseconds(up_to(10'000));
+    const uint32_t batch = 1 + up_to(300);
+    Passes passes(longest, batch);
+    for (int i = 0; i < 2'000; ++i) {
+      const Duration pause = std::chrono::microseconds(up_to(10) == 0 ? up_to(50'000) : up_to(300));
+      const uint64_t came = up_to(100);
+      passes.pass(pause, came);
+      const Duration handling = std::chrono::microseconds(up_to(500));
+      const auto plan = passes.wait.plan(passes.now + handling);
+      if (!plan.gathers()) continue;
+      ASSERT_LE(handling + plan.at_most, longest) << "seed " << seed << ", pass " << i;
+      ASSERT_GE(plan.enough, 2u);
+      ASSERT_LE(plan.enough, std::max(2u, batch));
+      const bool was_idle =
+          pause >= BatchWait::kWindow && came * 1'000'000'000 / pause.count() < 5'000;
+      ASSERT_FALSE(was_idle) << "seed " << seed << ", pass " << i;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace uturn
