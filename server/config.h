@@ -62,6 +62,8 @@ struct ServerConfig {
   std::string run_as = "uturn";                ///< USER[:GROUP]; only for a server started as root
   uint64_t listener_buffer = 4 * 1024 * 1024;  ///< bytes asked of SO_RCVBUF and SO_SNDBUF
   uint64_t relay_buffer = 256 * 1024;
+  Duration batch_wait = std::chrono::microseconds(200);  ///< 0: off
+  Duration busy_poll{};                                  ///< 0: off
   bool freebind = false;
   std::string software = "uturn";  ///< SOFTWARE of answers to the authenticated; empty: none
 };

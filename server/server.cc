@@ -231,6 +231,7 @@ Result<Done, std::string> Server::open_listeners(Signals& signals) {
     spec.reuse_port = true;
     spec.freebind = config_.server.freebind;
     spec.receive_buffer = spec.send_buffer = static_cast<int>(config_.server.listener_buffer);
+    spec.busy_poll = config_.server.busy_poll;
     auto group = open_listener(uri, spec, signals);
     if (!group && are_defaults && group.error() == OpenError::family_not_supported) {
       // Nobody asked for it by name.
@@ -308,6 +309,8 @@ Result<Done, std::string> Server::make_shards() {
   loop.max_sockets = max_sockets_;
   loop.gso = segmentation_.gso;
   loop.gro = segmentation_.gro;
+  loop.batch_wait = config_.server.batch_wait;
+  loop.busy_poll = config_.server.busy_poll;
   auto made = make_shard_loops(config_.server.io, io_, loop, workers_);
   if (!made) return Failure{made.error()};
   if (!made->fell_back_because.empty()) {

@@ -61,6 +61,8 @@ void log_statistics(const Log& log, const Statistics& sum) {
                        {"allocations_deleted", relay.allocations_deleted},
                        {"allocations_expired", relay.allocations_expired},
                        {"deferred", relay.defers},
+                       {"batched_waits", loop.batched_waits},
+                       {"busy_polls", loop.busy_polls},
                        {"gso_sends", loop.gso_sends},
                        {"gro_trains", loop.gro_trains},
                        {"kernel_drops", loop.kernel_drops},

@@ -73,6 +73,8 @@ server:
   socket_buffer: {listeners: 1MiB, relay: 64KiB}
   freebind: true
   software: relay
+  batch_wait: 50us
+  busy_poll: 20us
 listeners: ["udp://127.0.0.1:0"]
 relay:
   addresses: [192.0.2.1, "2001:db8::1"]

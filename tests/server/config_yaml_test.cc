@@ -122,7 +122,11 @@ INSTANTIATE_TEST_SUITE_P(
                 "uturn.yaml:1: server.software: expected at most 127 bytes without control "
                 "characters, or nothing; found 'a?b'"},
         Mistake{"server: {batch_wait: 1s}\n",
-                "uturn.yaml:1: server.batch_wait: batched waits are not in this version"},
+                "uturn.yaml:1: server.batch_wait: expected a duration from 0 to 10ms, written like "
+                "200us, 30s, 10m or 1h; found '1s'"},
+        Mistake{"server: {busy_poll: 1001us}\n",
+                "uturn.yaml:1: server.busy_poll: expected a duration from 0 to 1ms, written like "
+                "200us, 30s, 10m or 1h; found '1001us'"},
         Mistake{"listeners: udp://0.0.0.0:3478\n",
                 "uturn.yaml:1: listeners: expected a list, like [a, b]"},
         Mistake{"listeners:\n  - udp://0.0.0.0:3478\n  - tcp://0.0.0.0:3478\n",

@@ -28,6 +28,8 @@ TEST(Statistics, EveryCounterOfEveryShardIsInTheSum) {
   LoopCounters loop;
   loop.passes = 8;
   loop.icmp_errors = 9;
+  loop.batched_waits = 10;
+  loop.busy_polls = 11;
   sum.add(relay_counters(1), loop);
   sum.add(relay_counters(10), loop);
 
@@ -38,6 +40,8 @@ TEST(Statistics, EveryCounterOfEveryShardIsInTheSum) {
   EXPECT_EQ(sum.relay().errors[699], 77U);
   EXPECT_EQ(sum.loop().passes, 16U);
   EXPECT_EQ(sum.loop().icmp_errors, 18U);
+  EXPECT_EQ(sum.loop().batched_waits, 20U);
+  EXPECT_EQ(sum.loop().busy_polls, 22U);
 }
 
 TEST(Statistics, SaysOnlyWhatHappened) {
@@ -57,7 +61,10 @@ TEST(Statistics, AreOneLineOfTheLog) {
     const auto log = Log::open(settings);
     ASSERT_TRUE(log);
     Statistics sum;
-    sum.add(relay_counters(1), {});
+    LoopCounters loop;
+    loop.batched_waits = 12;
+    loop.busy_polls = 13;
+    sum.add(relay_counters(1), loop);
     log_statistics(*log, sum);
   }
   const std::string line = directory.read("log");
@@ -65,6 +72,7 @@ TEST(Statistics, AreOneLineOfTheLog) {
   EXPECT_THAT(line, HasSubstr("answers=9"));  // those that waited are answers too
   EXPECT_THAT(line, HasSubstr("too_short:2 no_permission:3"));
   EXPECT_THAT(line, HasSubstr("401:6 699:7"));
+  EXPECT_THAT(line, HasSubstr("batched_waits=12 busy_polls=13"));
   EXPECT_THAT(line, Not(HasSubstr("wrong_cookie")));
 }
 
