@@ -16,11 +16,12 @@ namespace uturn {
 ///
 /// The time a pass takes is part of it: whatever arrives was not yet there when the last batch was
 /// collected, so nobody waits longer than the longest, and a loop whose passes take as long as that
-/// is not to wait at all. Below kLeastRate nothing gathers: whoever speaks into silence is heard at
-/// once.
+/// is not to wait at all. Below kLeastRate, or where fewer than kFewest would come in the time,
+/// nothing gathers: whoever speaks into silence is heard at once.
 class BatchWait {
  public:
   static constexpr uint64_t kLeastRate = 5'000;  ///< datagrams per second
+  static constexpr uint32_t kFewest = 2;         ///< to be expected, or gathering is not worth it
   static constexpr Duration kWindow = 2ms;       ///< the rate is that of the last one
 
   /// `longest` 0: never. `batch` is what one pass handles at the most.

@@ -85,19 +85,28 @@ TEST(BatchWait, PassesThatBringNothingAreAPauseToo) {
   EXPECT_FALSE(passes.plan().gathers());
 }
 
-TEST(BatchWait, EnoughIsWhatTheRateBringsInTheTime) {
+TEST(BatchWait, EnoughIsTwiceWhatTheRateBringsInTheTime) {
   Passes passes;
   passes.traffic(20'000, 20ms);
-  EXPECT_EQ(passes.plan().enough, 4u);
+  EXPECT_EQ(passes.plan().enough, 8u);
   passes.traffic(50'000, 20ms);
-  EXPECT_EQ(passes.plan().enough, 10u);
+  EXPECT_EQ(passes.plan().enough, 20u);
 }
 
-TEST(BatchWait, EnoughIsAtLeastTwo) {
+TEST(BatchWait, ForOneAloneNothingGathers) {
   Passes passes;
-  passes.traffic(6'000, 20ms);
+  passes.traffic(8'000, 20ms);
+  EXPECT_FALSE(passes.plan().gathers());
+  passes.traffic(11'000, 20ms);
   ASSERT_TRUE(passes.plan().gathers());
-  EXPECT_EQ(passes.plan().enough, 2u);
+  EXPECT_EQ(passes.plan().enough, 4u);
+}
+
+TEST(BatchWait, AboveTheLeastRateALongWaitExpectsEnough) {
+  Passes passes(1ms);
+  passes.traffic(6'500, 20ms);
+  ASSERT_TRUE(passes.plan().gathers());
+  EXPECT_EQ(passes.plan().enough, 12u);
 }
 
 TEST(BatchWait, NoMoreGathersThanAPassHandles) {
@@ -144,7 +153,7 @@ TEST(BatchWait, NobodyWaitsLongerThanTheLongestNorForMoreThanABatch) {
       if (!plan.gathers()) continue;
       ASSERT_LE(handling + plan.at_most, longest) << "seed " << seed << ", pass " << i;
       ASSERT_GE(plan.enough, 2u);
-      ASSERT_LE(plan.enough, std::max(2u, batch));
+      ASSERT_LE(plan.enough, batch);
       const bool was_idle =
           pause >= BatchWait::kWindow && came * 1'000'000'000 / pause.count() < 5'000;
       ASSERT_FALSE(was_idle) << "seed " << seed << ", pass " << i;
