@@ -1,4 +1,4 @@
-// The rate of a short window, and the plan that follows from it.
+// The rate of a short window, and what follows from it.
 #include "io/batch_wait.h"
 
 #include <algorithm>
@@ -28,17 +28,14 @@ void BatchWait::on_pass(Instant collected_at, uint64_t datagrams_in) {
 }
 
 // No longer than a batch needs to fill: what is beyond it would wait for another pass. And not for
-// one alone: that delays it and saves nothing. Twice what is expected is enough, which only a burst
-// reaches; as many as expected would end half of the gatherings early, each with a wake-up more.
-BatchWait::Plan BatchWait::plan(Instant now) const {
-  if (longest_ <= Duration::zero() || rate_ < kLeastRate) return {};
+// one alone: that delays it and saves nothing.
+Duration BatchWait::gathering(Instant now) const {
+  if (longest_ <= Duration::zero() || rate_ < kLeastRate) return Duration::zero();
   const auto to_fill = Duration{static_cast<Duration::rep>(batch_ * kSecond / rate_)};
   const Duration span = std::min(longest_, to_fill);
-  const Duration left = collected_at_ + span - now;
-  if (left <= Duration::zero()) return {};
   const uint64_t expected = rate_ * static_cast<uint64_t>(span.count()) / kSecond;
-  if (expected < kFewest) return {};
-  return {static_cast<uint32_t>(std::min<uint64_t>(2 * expected, batch_)), left};
+  if (expected < kFewest) return Duration::zero();
+  return std::max(collected_at_ + span - now, Duration::zero());
 }
 
 }  // namespace uturn

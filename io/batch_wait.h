@@ -1,4 +1,4 @@
-// BatchWait: decides whether the next wait of a loop lets datagrams gather, how many and how long.
+// BatchWait: decides whether the next wait of a loop lets datagrams gather, and how long.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@ namespace uturn {
 /// Waking up costs more than relaying a datagram, so under load a loop sleeps on until several
 /// have come. It is told the time, and what each pass brought.
 ///
-///        pass ends               until here arrivals gather, unless `enough` are there before
+///        pass ends               until here arrivals gather, unless a batch is there before
 ///   ─┬────┬───────────────────────────┬──────────────────────────▶ time
 ///    └ collected_at_                  └ collected_at_ + the longest
 ///
@@ -30,14 +30,9 @@ class BatchWait {
   /// Once a pass: when its wait ended, and the datagrams of all passes so far.
   void on_pass(Instant collected_at, uint64_t datagrams_in);
 
-  struct Plan {
-    uint32_t enough = 1;  ///< arrivals that end the gathering
-    Duration at_most{};   ///< how long it lasts; 0: not at all
-    bool gathers() const { return at_most > Duration::zero(); }
-  };
-  /// Of a wait that begins now. What has come by its end is handled; if nothing has, the wait goes
-  /// on for the first, as if nobody had gathered.
-  Plan plan(Instant now) const;
+  /// How long a wait that begins now lets datagrams gather, unless a batch is there before; 0: not
+  /// at all. What has come by then is handled; if nothing has, the wait goes on for the first.
+  Duration gathering(Instant now) const;
 
   uint64_t rate() const { return rate_; }  ///< datagrams per second
 

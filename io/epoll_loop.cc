@@ -239,10 +239,10 @@ std::span<const epoll_event> EpollLoop::wait(Instant until) {
 // A sleep that nothing ends early, for what arrives meanwhile is only looked at afterwards.
 void EpollLoop::gather(Instant until) {
   const Instant now = clock_.monotonic();
-  const auto plan = batch_wait_.plan(now);
-  if (!plan.gathers() || until <= now) return;
+  const Duration gathering = batch_wait_.gathering(now);
+  if (gathering == Duration::zero() || until <= now) return;
   ++counters_.batched_waits;
-  sleep_for(std::min(plan.at_most, until - now));
+  sleep_for(std::min(gathering, until - now));
 }
 
 // Whoever has a core to burn saves the way into sleep and out of it.

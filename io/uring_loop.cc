@@ -253,11 +253,13 @@ Duration UringLoop::time_until(Instant wake_at) const {
   return wake_at == kNever ? Duration::max() : wake_at - clock_.monotonic();
 }
 
+// Waking for as many as the rate lets expect would end half of the gatherings early, and the
+// wake-ups cost more than the others save: so it is for as many as a pass handles.
 void UringLoop::sleep(Duration left) {
-  const auto plan = batch_wait_.plan(clock_.monotonic());
-  if (!plan.gathers()) return ring_->wait(left);
+  const Duration gathering = batch_wait_.gathering(clock_.monotonic());
+  if (gathering == Duration::zero()) return ring_->wait(left);
   ++counters_.batched_waits;
-  ring_->wait_for_batch(plan.enough, plan.at_most, left);
+  ring_->wait_for_batch(settings_.batch, gathering, left);
 }
 
 // Whoever has a core to burn saves the way into sleep and out of it.

@@ -26,7 +26,8 @@ class Passes {
     const Duration gap = Duration{1s} / static_cast<int64_t>(rate);
     for (const Instant end = now + time; now < end;) pass(gap, 1);
   }
-  BatchWait::Plan plan() const { return wait.plan(now); }
+  Duration gathering() const { return wait.gathering(now); }
+  bool gathers() const { return gathering() > 0s; }
 
   BatchWait wait;
   Instant now{1h};
@@ -35,16 +36,16 @@ class Passes {
 
 TEST(BatchWait, NothingGathersBeforeAnythingCame) {
   Passes passes;
-  EXPECT_FALSE(passes.plan().gathers());
+  EXPECT_FALSE(passes.gathers());
   passes.pass(0s, 1);
-  EXPECT_FALSE(passes.plan().gathers());
+  EXPECT_FALSE(passes.gathers());
 }
 
 TEST(BatchWait, BelowTheLeastRateNothingGathers) {
   Passes passes;
   for (int i = 0; i < 1'000; ++i) {
     passes.traffic(4'900, 1ms);
-    ASSERT_FALSE(passes.plan().gathers());
+    ASSERT_FALSE(passes.gathers());
   }
 }
 
@@ -53,91 +54,80 @@ TEST(BatchWait, LoadIsSeenWithinTenMilliseconds) {
   passes.pass(1s, 0);
   passes.traffic(20'000, 10ms);
   EXPECT_NEAR(static_cast<double>(passes.wait.rate()), 20'000, 1'000);
-  EXPECT_TRUE(passes.plan().gathers());
+  EXPECT_TRUE(passes.gathers());
 }
 
 TEST(BatchWait, TheEndOfTheLoadIsSeenWithinTenMilliseconds) {
   Passes passes;
   passes.traffic(100'000, 20ms);
-  ASSERT_TRUE(passes.plan().gathers());
+  ASSERT_TRUE(passes.gathers());
   passes.traffic(1'000, 10ms);
-  EXPECT_FALSE(passes.plan().gathers());
+  EXPECT_FALSE(passes.gathers());
 }
 
 TEST(BatchWait, WhoeverSpeaksAfterAPauseIsNotTakenForTheLoadBeforeIt) {
   Passes passes;
   passes.traffic(100'000, 21ms);  // the last window is not over
-  ASSERT_TRUE(passes.plan().gathers());
+  ASSERT_TRUE(passes.gathers());
   passes.pass(3ms, 1);
-  EXPECT_FALSE(passes.plan().gathers());
+  EXPECT_FALSE(passes.gathers());
 }
 
 TEST(BatchWait, OneBurstAfterAPauseIsNoLoad) {
   Passes passes;
   passes.pass(1s, 200);
-  EXPECT_FALSE(passes.plan().gathers());
+  EXPECT_FALSE(passes.gathers());
 }
 
 TEST(BatchWait, PassesThatBringNothingAreAPauseToo) {
   Passes passes;
   passes.traffic(100'000, 20ms);
   for (int i = 0; i < 10; ++i) passes.pass(500us, 0);
-  EXPECT_FALSE(passes.plan().gathers());
-}
-
-TEST(BatchWait, EnoughIsTwiceWhatTheRateBringsInTheTime) {
-  Passes passes;
-  passes.traffic(20'000, 20ms);
-  EXPECT_EQ(passes.plan().enough, 8u);
-  passes.traffic(50'000, 20ms);
-  EXPECT_EQ(passes.plan().enough, 20u);
+  EXPECT_FALSE(passes.gathers());
 }
 
 TEST(BatchWait, ForOneAloneNothingGathers) {
   Passes passes;
   passes.traffic(8'000, 20ms);
-  EXPECT_FALSE(passes.plan().gathers());
+  EXPECT_FALSE(passes.gathers());
   passes.traffic(11'000, 20ms);
-  ASSERT_TRUE(passes.plan().gathers());
-  EXPECT_EQ(passes.plan().enough, 4u);
+  EXPECT_TRUE(passes.gathers());
 }
 
 TEST(BatchWait, AboveTheLeastRateALongWaitExpectsEnough) {
   Passes passes(1ms);
   passes.traffic(6'500, 20ms);
-  ASSERT_TRUE(passes.plan().gathers());
-  EXPECT_EQ(passes.plan().enough, 12u);
+  EXPECT_TRUE(passes.gathers());
 }
 
-TEST(BatchWait, NoMoreGathersThanAPassHandles) {
+TEST(BatchWait, ItTakesNoLongerThanABatchNeedsToFill) {
   Passes passes(kLongest, 32);
   passes.traffic(1'000'000, 20ms);
-  EXPECT_EQ(passes.plan().at_most, 32us);
-  EXPECT_EQ(passes.plan().enough, 32u);
+  EXPECT_EQ(passes.gathering(), 32us);
 }
 
 TEST(BatchWait, ThePassIsPartOfTheTime) {
   Passes passes;
   passes.traffic(20'000, 20ms);
-  EXPECT_EQ(passes.wait.plan(passes.now).at_most, 200us);
-  EXPECT_EQ(passes.wait.plan(passes.now + 150us).at_most, 50us);
+  EXPECT_EQ(passes.gathering(), 200us);
+  EXPECT_EQ(passes.wait.gathering(passes.now + 150us), 50us);
 }
 
 TEST(BatchWait, ALoopWhosePassesAreAsLongAsTheWaitIsSaturatedAndDoesNotWait) {
   Passes passes;
   for (int i = 0; i < 100; ++i) passes.pass(kLongest, 100);
   EXPECT_EQ(passes.wait.rate(), 500'000u);
-  EXPECT_FALSE(passes.wait.plan(passes.now + kLongest).gathers());
+  EXPECT_EQ(passes.wait.gathering(passes.now + kLongest), 0s);
 }
 
 TEST(BatchWait, SwitchedOffItNeverGathers) {
   Passes passes(0s);
   passes.traffic(1'000'000, 20ms);
-  EXPECT_FALSE(passes.plan().gathers());
+  EXPECT_FALSE(passes.gathers());
 }
 
 // Whatever comes, and however the passes fall.
-TEST(BatchWait, NobodyWaitsLongerThanTheLongestNorForMoreThanABatch) {
+TEST(BatchWait, NobodyWaitsLongerThanTheLongest) {
   for (unsigned seed = 1; seed <= 50; ++seed) {
     std::mt19937 random(seed);
     const auto up_to = [&](uint32_t most) { return random() % (most + 1); };
@@ -149,11 +139,10 @@ TEST(BatchWait, NobodyWaitsLongerThanTheLongestNorForMoreThanABatch) {
       const uint64_t came = up_to(100);
       passes.pass(pause, came);
       const Duration handling = std::chrono::microseconds(up_to(500));
-      const auto plan = passes.wait.plan(passes.now + handling);
-      if (!plan.gathers()) continue;
-      ASSERT_LE(handling + plan.at_most, longest) << "seed " << seed << ", pass " << i;
-      ASSERT_GE(plan.enough, 2u);
-      ASSERT_LE(plan.enough, batch);
+      const Duration gathering = passes.wait.gathering(passes.now + handling);
+      ASSERT_GE(gathering, 0s);
+      if (gathering == 0s) continue;
+      ASSERT_LE(handling + gathering, longest) << "seed " << seed << ", pass " << i;
       const bool was_idle =
           pause >= BatchWait::kWindow && came * 1'000'000'000 / pause.count() < 5'000;
       ASSERT_FALSE(was_idle) << "seed " << seed << ", pass " << i;
