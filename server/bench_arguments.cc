@@ -17,6 +17,21 @@ namespace {
   throw CLI::ValidationError(fmt::format("'{}': expected {}", text, expected));
 }
 
+/// A flag whose text `apply` reads; a refusal names the flag.
+template <class Text = std::string, class Apply>
+CLI::Option* add_text(CLI::App& app, const char* name, Apply apply, const char* help) {
+  return app.add_option_function<Text>(
+      name,
+      [name, apply](const Text& text) {
+        try {
+          apply(text);
+        } catch (const CLI::ValidationError& refusal) {
+          throw CLI::ValidationError(name, refusal.what());
+        }
+      },
+      help);
+}
+
 template <class E, size_t N>
 E parse_word(const std::string& text, const E (&words)[N]) {
   std::string all;
@@ -30,8 +45,8 @@ E parse_word(const std::string& text, const E (&words)[N]) {
 template <class E, size_t N>
 CLI::Option* add_words(CLI::App& app, const char* name, E& into, const E (&words)[N],
                        const char* help) {
-  return app.add_option_function<std::string>(
-      name, [&into, words](const std::string& text) { into = parse_word(text, words); }, help);
+  return add_text(
+      app, name, [&into, words](const std::string& text) { into = parse_word(text, words); }, help);
 }
 
 uint32_t parse_number(const std::string& text, const std::string& whole) {
@@ -75,18 +90,17 @@ FloodWish parse_flood(const std::string& text) {
 
 CLI::Option* add_addresses(CLI::App& app, const char* name, std::vector<IpAddress>& into,
                            const char* help) {
-  return app
-      .add_option_function<std::vector<std::string>>(
-          name, [&into](const std::vector<std::string>& texts) { into = parse_addresses(texts); },
-          help)
+  return add_text<std::vector<std::string>>(
+             app, name,
+             [&into](const std::vector<std::string>& texts) { into = parse_addresses(texts); },
+             help)
       ->type_name("IP")
       ->allow_extra_args(false);
 }
 
 CLI::Option* add_time(CLI::App& app, const char* name, auto& into, const char* help) {
-  return app
-      .add_option_function<std::string>(
-          name, [&into](const std::string& text) { into = parse_time(text); }, help)
+  return add_text(
+             app, name, [&into](const std::string& text) { into = parse_time(text); }, help)
       ->type_name("S");
 }
 
@@ -96,12 +110,12 @@ void add_traffic(CLI::App& app, BenchOptions& options) {
              BenchMode::binding, BenchMode::churn},
             "What is done (default relay)")
       ->type_name("relay|allocate|idle|lives|binding|churn");
-  app.add_option_function<std::string>(
-         "--transport",
-         [](const std::string& text) {
-           if (text != "udp") refuse(text, "udp: the others come with streams");
-         },
-         "Between the clients and the server")
+  add_text(
+      app, "--transport",
+      [](const std::string& text) {
+        if (text != "udp") refuse(text, "udp: the others come with streams");
+      },
+      "Between the clients and the server")
       ->type_name("udp");
   app.add_option("--allocations", options.allocations, "How many clients (default 100)")
       ->type_name("N");
@@ -136,13 +150,13 @@ void add_pace(CLI::App& app, BenchOptions& options) {
       ->type_name("PPS");
   app.add_option("--burst", options.burst, "Packets back to back, each turn (default 1)")
       ->type_name("K");
-  app.add_option_function<std::string>(
-         "--frames",
-         [&options](const std::string& text) {
-           const auto [packets, rate] = split(text, '@', "K@F");
-           options.frames = VideoFrames{parse_number(packets, text), parse_number(rate, text)};
-         },
-         "Open loop, video: K packets of each allocation, F times a second")
+  add_text(
+      app, "--frames",
+      [&options](const std::string& text) {
+        const auto [packets, rate] = split(text, '@', "K@F");
+        options.frames = VideoFrames{parse_number(packets, text), parse_number(rate, text)};
+      },
+      "Open loop, video: K packets of each allocation, F times a second")
       ->type_name("K@F");
   app.add_option("--audio", options.audio_rate,
                  "Open loop: packets/s of 160 bytes of each allocation, beside the others")
@@ -165,14 +179,14 @@ void add_generator(CLI::App& app, BenchOptions& options) {
   app.add_option("--peer-netns", options.peer_netns, "Network namespace of the peers")
       ->type_name("NAME");
   app.add_option("--threads", options.threads, "Of the generator (default 1)")->type_name("N");
-  app.add_option_function<std::string>(
-         "--cpus",
-         [&options](const std::string& text) {
-           const auto cpus = parse_cpu_list(text);
-           if (!cpus || cpus->empty()) refuse(text, "CPUs like 1 or 1,3-4");
-           options.cpus = *cpus;
-         },
-         "Pins these threads")
+  add_text(
+      app, "--cpus",
+      [&options](const std::string& text) {
+        const auto cpus = parse_cpu_list(text);
+        if (!cpus || cpus->empty()) refuse(text, "CPUs like 1 or 1,3-4");
+        options.cpus = *cpus;
+      },
+      "Pins these threads")
       ->type_name("LIST");
 }
 
@@ -181,13 +195,13 @@ void add_requests(CLI::App& app, BenchOptions& options) {
                  "Requests under way at once, also of set-up (default 64)")
       ->type_name("N");
   add_time(app, "--storm-seconds", options.storm, "Mode allocate: all begin within this time");
-  app.add_option_function<std::vector<std::string>>(
-         "--flood",
-         [&options](const std::vector<std::string>& texts) {
-           options.floods.clear();
-           for (const std::string& text : texts) options.floods.push_back(parse_flood(text));
-         },
-         "Beside it, so many packets/s of binding, allocate, garbage or bad-hmac")
+  add_text<std::vector<std::string>>(
+      app, "--flood",
+      [&options](const std::vector<std::string>& texts) {
+        options.floods.clear();
+        for (const std::string& text : texts) options.floods.push_back(parse_flood(text));
+      },
+      "Beside it, so many packets/s of binding, allocate, garbage or bad-hmac")
       ->type_name("KIND:PPS")
       ->allow_extra_args(false);
   add_addresses(app, "--flood-address", options.flood_addresses, "Where floods come from");
@@ -197,16 +211,16 @@ void add_requests(CLI::App& app, BenchOptions& options) {
 
 void add_bench_arguments(CLI::App& app, BenchOptions& options) {
   // The first to be declared is the first to be applied.
-  app.add_option_function<std::string>(
-         "--workload",
-         [&options](const std::string& name) {
-           options.workload = name;
-           if (name == "list") return;
-           const Workload* workload = find_workload(name);
-           if (workload == nullptr) refuse(name, "one of --workload list");
-           workload->apply(options);
-         },
-         "A published set of these flags; `list` tells them")
+  add_text(
+      app, "--workload",
+      [&options](const std::string& name) {
+        options.workload = name;
+        if (name == "list") return;
+        const Workload* workload = find_workload(name);
+        if (workload == nullptr) refuse(name, "one of --workload list");
+        workload->apply(options);
+      },
+      "A published set of these flags; `list` tells them")
       ->type_name("NAME");
   app.add_option("URI", options.uri, "turn:HOST[:PORT][?transport=udp]");
   app.add_option("--user", options.username, "User name")->type_name("U");

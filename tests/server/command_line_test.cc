@@ -32,6 +32,7 @@ TEST(CommandLine, VersionAndHelpAreNoErrors) {
                                                            {"help", "check"},
                                                            {"help", "credentials"},
                                                            {"help", "probe"},
+                                                           {"help", "bench"},
                                                            {"help", "help"}}) {
     const CommandRun result = run(arguments);
     EXPECT_EQ(result.status, 0) << arguments.back();

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "client/channels.h"
 #include "client/tools/bench/payload_stamp.h"
 #include "protocol/channel_data.h"
@@ -13,6 +15,7 @@ namespace {
 /// A datagram of more could not leave in one piece with the longest header in front.
 constexpr uint32_t kMaxPayload = 60'000;
 constexpr uint32_t kMaxBurst = 1'024;
+constexpr uint32_t kMaxTurn = 8'192;  // packets of one allocation at once: the send queue's size
 
 bool is_relaying(const BenchOptions& options) {
   return options.mode == BenchMode::relay || options.mode == BenchMode::churn;
@@ -33,6 +36,10 @@ std::optional<std::string> problem_in_relaying(const BenchOptions& options) {
   if (options.window == 0) return "a window has 1 packet at least";
   if (options.fanout == 0 || options.fanout > kMaxChannels) {
     return fmt::format("an allocation has 1 to {} peers", kMaxChannels);
+  }
+  const uint32_t burst = std::max(options.burst, options.frames ? options.frames->packets : 0);
+  if (burst * (options.fanout + 1) > kMaxTurn) {
+    return fmt::format("an allocation sends {} packets at once at most", kMaxTurn);
   }
   if (options.fanout > 1 && options.direction == RelayDirection::echo) {
     return "echo has one peer for each allocation: give no fan-out";

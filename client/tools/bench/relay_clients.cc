@@ -13,12 +13,15 @@ namespace {
 // A server that is not there is found out within ten seconds, not forty.
 constexpr RetransmissionSettings kRetransmission{
     .initial_rto = 500ms, .request_count = 5, .last_wait = 4};
-// A server that refuses so many will refuse the rest.
+// A server that refuses so many will refuse the rest: some once it served others, few before.
 constexpr uint64_t kMostFailures = 64;
+constexpr uint64_t kMostFailuresAtFirst = 3;
+
+const std::string kTimeout = "timeout";
 
 std::string code_of(const RequestFailure& failure) {
   if (failure.cause == FailureCause::error_response) return fmt::format("{}", failure.code);
-  return failure.cause == FailureCause::timed_out ? "timeout" : std::string{name_of(failure.cause)};
+  return failure.cause == FailureCause::timed_out ? kTimeout : std::string{name_of(failure.cause)};
 }
 
 std::string sentence_of(const RequestFailure& failure) {
@@ -58,11 +61,17 @@ void RelayClients::on_unreachable(size_t client, Now now) {
 
 bool RelayClients::set_up_more(Now now) {
   visit_busy(now);
-  if (failed_ >= kMostFailures) next_ = clients_.size();
+  if (has_reason_to_stop()) next_ = clients_.size();
   // The first goes alone: a server that is not there, or refuses, shall hear one request.
   const size_t window = ready_ == 0 ? 1 : options_.request_window;
   while (busy_.size() < window && next_ < clients_.size()) begin_set_up(next_++, now);
   return !busy_.empty() || next_ < clients_.size();
+}
+
+// A first client without any answer has waited for all.
+bool RelayClients::has_reason_to_stop() const {
+  if (ready_ > 0) return failed_ >= kMostFailures;
+  return failed_ >= kMostFailuresAtFirst || failures_.contains(kTimeout);
 }
 
 void RelayClients::begin_set_up(size_t index, Now now) {

@@ -57,6 +57,7 @@ class RelayClients {
  private:
   static constexpr Duration kRound = 2s;
 
+  bool has_reason_to_stop() const;
   void begin_set_up(size_t client, Now now);
   void on_allocated(Client& client, const Allocated& allocated, Now now);
   void confirm(Client& client);

@@ -123,6 +123,7 @@ Result<Done, std::string> judge_set_up(const GeneratorThreads& threads, BenchRep
   return Done{};
 }
 
+/// Lets the threads go, and looks at the server when the measured time begins and when it ends.
 void measure(Gates& gates, const RelayRun& run, UsageMeter& meter, Progress& progress,
              BenchReport& report) {
   const Instant start = read_clocks().monotonic + kGetReady;
@@ -134,9 +135,57 @@ void measure(Gates& gates, const RelayRun& run, UsageMeter& meter, Progress& pro
     progress.show_relaying(now - start, end - start, run.relayed.load(std::memory_order_relaxed));
   };
   wait_until(measure_from, show);
+  const auto rss_before = report.usage ? report.usage->rss_bytes_before : std::nullopt;
   meter.begin();
   wait_until(end, show);
   report.usage = meter.end("packet", 0);
+  if (!report.usage) return;
+  report.usage->rss_bytes_before = rss_before;  // before there was any allocation
+  report.usage->anonymous_bytes_before.reset();
+}
+
+/// From the first request to the last packet. The threads wait for `gates.measured` afterwards.
+Result<Done, std::string> set_up_and_measure(Gates& gates, RelayRun& run,
+                                             const GeneratorThreads& threads, UsageMeter& meter,
+                                             Progress& progress, BenchReport& report) {
+  while (!gates.ready.try_wait()) {
+    progress.show_set_up(run.ready.load(std::memory_order_relaxed), run.options.allocations);
+    std::this_thread::sleep_for(kProgressEvery / 10);
+  }
+  auto verdict = judge_set_up(threads, report);
+  if (!verdict) {
+    gates.go.count_down();
+    return verdict;
+  }
+  measure(gates, run, meter, progress, report);
+  if (meter.has_vanished()) return Failure{std::string{"the server ended during the run"}};
+  return Done{};
+}
+
+/// A server may install the permission and drop the data: uturn does so where a peer has the IP
+/// address it relays from.
+std::string why_nothing_came(const RelayRun& run, const RelayReport& relay) {
+  const std::string peer = run.peers.addresses.front().to_string();
+  return fmt::format(
+      "{} packets were sent and none came through: the server's peer rules forbid {} (uturn: "
+      "--allow-peer {}), or a firewall stands before the relay ports",
+      relay.sent, peer, peer);
+}
+
+Result<Done, std::string> sum_up(const GeneratorThreads& threads, const RelayRun& run,
+                                 BenchReport& report) {
+  RelayCounts counts;
+  size_t lost = 0;
+  for (const auto& thread : threads) {
+    counts.merge(thread->generator.counts());
+    lost += thread->generator.clients().lost();
+  }
+  if (lost > 0) report.scaled.push_back(fmt::format("{} allocations were lost on the way", lost));
+  report.seconds = std::chrono::duration<double>(report.settings.duration).count();
+  report.relay = report_of(counts, report.settings, report.seconds);
+  if (report.usage) report.usage->units = report.relay->received;
+  if (report.relay->received > 0) return Done{};
+  return Failure{why_nothing_came(run, *report.relay)};
 }
 
 }  // namespace
@@ -146,7 +195,7 @@ Result<Done, std::string> run_relay(const TransportAddress& server, Progress& pr
   fit_into_descriptors(report);
   auto meter = UsageMeter::watching(report.settings.server_pid);
   if (!meter) return Failure{meter.error()};
-  const auto rss_before = meter->rss_bytes();
+  if (meter->is_watching()) report.usage.emplace().rss_bytes_before = meter->rss_bytes();
 
   RelayRun run{.options = report.settings, .server = server};
   auto clients = find_place(run.options.client_addresses, run.options.client_netns, server);
@@ -163,41 +212,11 @@ Result<Done, std::string> run_relay(const TransportAddress& server, Progress& pr
     GeneratorThread& thread = *(*threads)[i];
     thread.thread = std::thread{[&, i] { thread.live(gates, run.options.cpus, i); }};
   }
-  while (!gates.ready.try_wait()) {
-    progress.show_set_up(run.ready.load(std::memory_order_relaxed), run.options.allocations);
-    std::this_thread::sleep_for(kProgressEvery / 10);
-  }
-
-  const auto verdict = judge_set_up(*threads, report);
-  if (verdict) {
-    measure(gates, run, *meter, progress, report);
-  } else {
-    gates.go.count_down();
-  }
+  const auto measured = set_up_and_measure(gates, run, *threads, *meter, progress, report);
   gates.measured.count_down();
   for (const auto& thread : *threads) thread->thread.join();
   progress.clear();
-  if (!verdict) return Failure{verdict.error()};
-  if (meter->has_vanished()) return Failure{std::string{"the server ended during the run"}};
-
-  RelayCounts counts;
-  size_t lost = 0;
-  for (const auto& thread : *threads) {
-    counts.merge(thread->generator.counts());
-    lost += thread->generator.clients().lost();
-  }
-  if (lost > 0) report.scaled.push_back(fmt::format("{} allocations were lost on the way", lost));
-  report.seconds = std::chrono::duration<double>(run.options.duration).count();
-  report.relay = report_of(counts, report.settings, report.seconds);
-  if (report.usage) {
-    report.usage->units = report.relay->received;
-    report.usage->rss_bytes_before = rss_before;
-    report.usage->anonymous_bytes_before.reset();
-  }
-  if (report.relay->received == 0) {
-    return Failure{fmt::format("{} packets were sent and none came through", report.relay->sent)};
-  }
-  return Done{};
+  return measured ? sum_up(*threads, run, report) : measured;
 }
 
 }  // namespace uturn

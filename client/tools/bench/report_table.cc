@@ -90,7 +90,7 @@ void print_table(const BenchReport& report, std::ostream& out) {
   if (report.requests) print_requests("requests", *report.requests, out);
   if (report.releases) print_requests("releases", *report.releases, out);
   for (const FloodReport& flood : report.floods) {
-    out << fmt::format("  flood {:<16}{} sent, {} answers ({:.2f} bytes back for each)\n",
+    out << fmt::format("  flood {:<16}{} sent, {} answers ({:.2f} bytes back for each sent)\n",
                        text_of(flood.kind), flood.sent, flood.answers,
                        percent_of(flood.answer_bytes, flood.bytes_sent) / 100);
   }
