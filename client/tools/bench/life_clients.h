@@ -1,0 +1,94 @@
+// LifeClients: many TURN clients, each living its life of requests on a socket of its own.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "auth/random.h"
+#include "client/tools/bench/request_tally.h"
+#include "client/turn_client.h"
+#include "io/loop.h"
+
+namespace uturn {
+
+/// What every client goes through: 401 and Allocate; CreatePermission and ChannelBind for the peer,
+/// if there is one; Refresh with lifetime 0, at once or when release_one() says so. One request
+/// after the other, so that each retransmission is known by its transaction id. Nothing is
+/// refreshed: no life lasts as long as an allocation does.
+struct LifePlan {
+  LongTermCredentials credentials{};
+  std::optional<PeerAddress> peer{};
+  bool ends = true;
+};
+
+/// The owner runs the loop with this as its handler and calls on_deadlines() between passes.
+class LifeClients final : public LoopHandler {
+ public:
+  /// All must outlive the clients. The retransmission is RFC 8489's (Section 6.2.1).
+  LifeClients(Loop& loop, Random& random, LifePlan plan, const TransportAddress& server);
+
+  /// A socket opened with the number of clients that there are by now as its tag.
+  void add(SocketId socket);
+
+  /// A life on the socket that has been free for the longest time, timed from when it was to begin.
+  /// False where none is free.
+  bool begin_one(Instant intended, Now now);
+  /// Ends the oldest of the allocations. False where there is none.
+  bool release_one(Now now);
+  void on_deadlines(Now now);
+
+  size_t busy() const { return busy_.size(); }  ///< with a request under way
+  size_t free() const { return free_.size(); }
+  size_t allocated() const { return allocated_.size(); }
+
+  const RequestTally& lives() const { return lives_; }  ///< until allocated, permitted, bound
+  const RequestTally& releases() const { return releases_; }
+  /// Forgets what was counted, but for what is under way: the warm-up is over.
+  void start_counting();
+  /// Of the first failure, a sentence for people.
+  const std::string& first_failure() const { return first_failure_; }
+
+  void on_datagrams(std::span<ReceivedDatagram> batch) override;
+  void on_icmp_error(const IcmpError& error) override;
+  void on_wake() override {}
+
+ private:
+  enum class State : uint8_t { free, allocating, permitting, binding, allocated, releasing };
+  struct Client {
+    SocketId socket;
+    std::optional<TurnClient> turn{};
+    State state = State::free;
+    Instant began{};  ///< this life, or its Refresh with lifetime 0
+    TransactionId last_sent{};
+    size_t place = 0;  ///< in busy_, while busy
+  };
+  static constexpr Duration kDeadlineRound = 10ms;  ///< fine enough for an RTO of 500 ms
+
+  void set_busy(uint32_t index);
+  void set_idle(uint32_t index);
+  void release(uint32_t index, Now now);
+  void take_event(uint32_t index, const TurnEvent& event, Now now);
+  void take_failure(uint32_t index, const RequestFailure& failure, Now now);
+  void on_set_up(uint32_t index, Now now);
+  void end(uint32_t index);
+  void carry_out(uint32_t index, Now now);
+  void transmit(Client& client, Bytes message);
+
+  Loop& loop_;
+  Random& random_;
+  LifePlan plan_;
+  TransportAddress server_;
+  std::vector<Client> clients_;
+  std::deque<uint32_t> free_;
+  std::deque<uint32_t> allocated_;
+  std::vector<uint32_t> busy_;
+  Instant next_round_{};
+  RequestTally lives_;
+  RequestTally releases_;
+  std::string first_failure_;
+};
+
+}  // namespace uturn
