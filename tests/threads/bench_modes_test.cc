@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "client/tools/bench/bench.h"
 #include "client/tools/bench/modes.h"
 #include "tests/threads/running_server.h"
 
@@ -140,6 +142,24 @@ INSTANTIATE_TEST_SUITE_P(Io, BenchModes, testing::Values(IoWish::epoll, IoWish::
                          [](const auto& io) {
                            return io.param == IoWish::epoll ? "Epoll" : "Automatic";
                          });
+
+TEST(BenchCommand, RunsTheModesAndTheirFloods) {
+  const RunningServer server{loopback_config(IoWish::epoll, 1)};
+  BenchOptions options{.uri = "turn:" + server.address().to_string()};
+  options.username = "alice";
+  options.password = "secret";
+  options.mode = BenchMode::lives;
+  options.allocations = 10;
+  options.floods = {{FloodKind::binding, 1'000}};
+  options.json = true;
+  std::ostringstream out;
+  std::ostringstream err;
+  ASSERT_EQ(run_bench(options, out, err), kBenchDone) << err.str();
+  const auto report = nlohmann::json::parse(out.str());
+  EXPECT_EQ(report["requests"]["succeeded"], 10);
+  EXPECT_EQ(report["releases"]["succeeded"], 10);
+  EXPECT_EQ(report["flood"][0]["kind"], "binding");
+}
 
 /// Everybody at once, from a few addresses, as after an outage.
 BenchReport storm(const RunningServer& server, uint32_t clients) {

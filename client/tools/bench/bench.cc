@@ -7,23 +7,14 @@
 #include <iostream>
 
 #include "client/tools/bench/machine.h"
+#include "client/tools/bench/modes.h"
 #include "client/tools/bench/progress.h"
-#include "client/tools/bench/relay_mode.h"
 #include "client/tools/bench/report.h"
 #include "client/tools/client_socket.h"
 #include "client/turn_uri.h"
 
 namespace uturn {
 namespace {
-
-/// What this version cannot do, before anything is sent.
-std::optional<std::string> missing_for(const BenchOptions& options) {
-  if (options.mode != BenchMode::relay) {
-    return fmt::format("mode {} is not supported yet, only relay is", text_of(options.mode));
-  }
-  if (!options.floods.empty()) return "floods are not supported yet";
-  return std::nullopt;
-}
 
 /// The server's address; the error comes with its exit status.
 struct Refusal {
@@ -58,7 +49,6 @@ int run_bench(const BenchOptions& options, std::ostream& out, std::ostream& err)
     return status;
   };
   if (const auto problem = problem_in(options)) return refuse(kBenchUsage, *problem);
-  if (const auto missing = missing_for(options)) return refuse(kBenchUsage, *missing);
   const auto server = find_server(options);
   if (!server) return refuse(server.error().status, server.error().why);
 
@@ -66,7 +56,7 @@ int run_bench(const BenchOptions& options, std::ostream& out, std::ostream& err)
   report.machine = machine_report();
   const bool is_terminal = &err == &std::cerr && ::isatty(STDERR_FILENO) == 1;
   Progress progress{err, is_terminal && !options.quiet};
-  const auto done = run_relay(*server, progress, report);
+  const auto done = run_mode(*server, progress, report);
   if (!done) return refuse(kBenchFailed, done.error());
   options.json ? print_json(report, out) : print_table(report, out);
   return kBenchDone;
