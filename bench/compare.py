@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # Compares two runs of micro_bench by ratio: which benchmarks became slower, and the geometric mean.
 #
 #   compare.py BEFORE.json AFTER.json [--threshold PERCENT] [--fail-over PERCENT] [--filter REGEX]

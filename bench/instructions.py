@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # User instructions per relayed packet, by callgrind, beside the bare forwarder's on the same loop.
 #
 #   instructions.py PATH_TO_PACKET_PATH [--io uring,epoll] [--batch N] [--top N]

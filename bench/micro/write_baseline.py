@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # Writes a run of micro_bench as a baseline: medians of repetitions, without the machine's name.
 #
 #   write_baseline.py PATH_TO_MICRO_BENCH OUT.json [flags of Google Benchmark]
@@ -14,7 +13,9 @@ run = json.loads(subprocess.run(
     stdout=subprocess.PIPE, check=True).stdout)
 for name in ("host_name", "executable"):
     del run["context"][name]
-run["benchmarks"] = [entry for entry in run["benchmarks"] if entry["aggregate_name"] == "median"]
+medians = [entry for entry in run["benchmarks"] if entry["aggregate_name"] == "median"]
+run["benchmarks"] = sorted(medians, key=lambda entry: (entry["family_index"],
+                                                       entry["per_family_instance_index"]))
 with open(out, "w", encoding="utf-8") as file:
     json.dump(run, file, indent=1)
     file.write("\n")
