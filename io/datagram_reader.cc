@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "io/error_queue.h"
+#include "io/udp_socket.h"
 
 namespace uturn {
 namespace {
@@ -19,6 +20,7 @@ constexpr uint32_t kReceivesPerCall = 16;
 
 DatagramReader::DatagramReader(const LoopSettings& settings, LoopCounters& counters)
     : batch_size_(settings.batch),
+      gro_(settings.gro),
       counters_(counters),
       small_(std::min(settings.small_buffers, settings.batch), kSmallBuffer),
       large_(std::min(settings.large_buffers, settings.batch), kLargeBuffer),
@@ -120,7 +122,12 @@ uint32_t DatagramReader::accept(SocketId id, OpenSocket& socket, const mmsghdr& 
   const uint32_t segment = control.segment_size > 0 ? control.segment_size : size;
   const uint32_t datagrams = size > segment ? (size + segment - 1) / segment : 1;
   if (datagrams > 1) ++counters_.gro_trains;
-  arrivals_.push_back({.first = {.socket = id,
+  const auto pass = static_cast<uint32_t>(counters_.passes);
+  if (gro_ && !socket.large_buffers && socket.bursts.note(size, pass)) {
+    socket.large_buffers = true;
+    receive_trains(socket.fd);
+  }
+  arrivals_.push_back({.first = {.socket = socket.owner.is_valid() ? socket.owner : id,
                                  .tag = socket.tag,
                                  .from = *from,
                                  .to = control.to.value_or(socket.address.ip),

@@ -90,6 +90,7 @@ class DatagramReader {
   void deliver_next_of(Arrival& arrival);
 
   uint32_t batch_size_;
+  bool gro_;
   LoopCounters& counters_;
   ReceiveBuffers small_;
   ReceiveBuffers large_;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "io/batch_wait.h"
+#include "io/busy_peers.h"
 #include "io/clock.h"
 #include "io/datagram_reader.h"
 #include "io/error_queue.h"
@@ -60,7 +61,8 @@ class EpollLoop : public Loop {
     uint32_t relay = 0;
   };
 
-  Result<SocketId, OpenError> take_over(UdpSocket socket, const UdpSocketSpec& spec, uint64_t tag);
+  Result<SocketId, OpenError> add(UdpSocket socket, const UdpSocketSpec& spec, uint64_t tag);
+  std::optional<SocketId> watch(UdpSocket socket, const OpenSocket& as);
   std::span<const epoll_event> wait(Instant until);
   void gather(Instant until);
   int spin(Instant until);
@@ -77,6 +79,9 @@ class EpollLoop : public Loop {
   void send_singly(const SendRun& run);
   void count_dropped(SendFate fate, uint64_t datagrams);
   void send_unfragmented(const OpenSocket& socket, const OutgoingDatagram& datagram);
+  void connect_busy_peers();
+  SocketId open_twin(SocketId owner);
+  void close_twin(SocketId owner);
 
   LoopSettings settings_;
   int epoll_;
@@ -88,6 +93,7 @@ class EpollLoop : public Loop {
   SocketTable sockets_;
   DatagramReader reader_;
   SendQueue queue_;
+  BusyPeers busy_peers_;
   LentBuffers lent_;
   std::vector<epoll_event> events_;
   std::vector<IcmpError> errors_;
@@ -107,6 +113,7 @@ EpollLoop::EpollLoop(const LoopSettings& settings, int epoll, int wake_event)
       sockets_(settings.max_sockets),
       reader_(settings, counters_),
       queue_(settings.send_queue, settings.gso),
+      busy_peers_(settings.max_sockets, settings.twins),
       lent_(settings.send_queue),
       events_(std::max(1u, settings.batch / 2)),
       errors_(settings.icmp_errors_per_pass) {
@@ -131,19 +138,20 @@ Result<SocketId, OpenError> EpollLoop::open(const UdpSocketSpec& spec, uint64_t 
   if (sockets_.size() == sockets_.capacity()) return Failure{OpenError::no_descriptors};
   auto socket = UdpSocket::open(spec, settings_.gro);
   if (!socket) return Failure{socket.error()};
-  return take_over(std::move(*socket), spec, tag);
+  return add(std::move(*socket), spec, tag);
 }
 
 Result<SocketId, OpenError> EpollLoop::adopt(LooseSocket loose, const UdpSocketSpec& spec,
                                              uint64_t tag, bool discard_queued) {
   if (discard_queued) discard_received(loose.handle);
-  return take_over(UdpSocket(loose.handle), spec, tag);
+  return add(UdpSocket(loose.handle), spec, tag);
 }
 
 LooseSocket EpollLoop::detach(SocketId id) {
   OpenSocket* socket = sockets_.find(id);
   if (!socket) return {};
   flush();
+  close_twin(id);
   ::epoll_ctl(epoll_, EPOLL_CTL_DEL, socket->fd, nullptr);
   const LooseSocket loose{socket->fd};
   sockets_.remove(id);
@@ -171,7 +179,42 @@ void EpollLoop::send(const OutgoingDatagram& datagram) {
   }
   if (queue_.is_full() || datagram.ip.dont_fragment) flush();
   if (datagram.ip.dont_fragment) return send_unfragmented(*socket, datagram);
+  if (socket->kind == SocketKind::relay) {
+    const SocketId twin = busy_peers_.vote(datagram.via, datagram);
+    if (twin.is_valid()) return queue_.add(twin, *sockets_.find(twin), datagram, pass_time_);
+  }
   queue_.add(*socket, datagram, pass_time_);
+}
+
+// Between two passes, when nothing is queued.
+void EpollLoop::connect_busy_peers() {
+  busy_peers_.connect_busy([this](SocketId owner) { return open_twin(owner); },
+                           [this](SocketId twin, const BusyPeers::Peer& peer) {
+                             ++counters_.peers_connected;
+                             return connect_twin(sockets_.find(twin)->fd, peer.to,
+                                                 {peer.dscp, peer.ecn, peer.ttl, false, {}});
+                           });
+  counters_.twins = busy_peers_.twins();
+}
+
+SocketId EpollLoop::open_twin(SocketId owner) {
+  const OpenSocket* socket = sockets_.find(owner);
+  if (!socket || socket->is_wildcard()) return {};
+  auto opened = UdpSocket::open_twin(socket->fd);
+  if (!opened) return {};
+  OpenSocket twin{
+      .is_connected = true, .tag = socket->tag, .address = socket->address, .owner = owner};
+  return watch(std::move(*opened), twin).value_or(SocketId{});
+}
+
+// Closing ends epoll's watch as well.
+void EpollLoop::close_twin(SocketId owner) {
+  if (const SocketId twin = busy_peers_.twin_of(owner); twin.is_valid()) {
+    ::close(sockets_.find(twin)->fd);
+    sockets_.remove(twin);
+  }
+  busy_peers_.forget(owner);
+  counters_.twins = busy_peers_.twins();
 }
 
 MutableBytes EpollLoop::lend(size_t size) {
@@ -192,6 +235,7 @@ void EpollLoop::run_pass(LoopHandler& handler, Instant wake_at) {
   hand_over(handler);
   flush();
   batch_wait_.on_pass(pass_time_, counters_.datagrams_in);
+  connect_busy_peers();
   lent_.start_over();
 }
 
@@ -208,20 +252,28 @@ void EpollLoop::wake() {
   CHECK(::write(wake_event_, &one, sizeof one) == sizeof one);
 }
 
-Result<SocketId, OpenError> EpollLoop::take_over(UdpSocket socket, const UdpSocketSpec& spec,
-                                                 uint64_t tag) {
-  const auto id = sockets_.add({.fd = socket.fd(),
-                                .kind = spec.kind,
-                                .large_buffers = spec.kind == SocketKind::listener,
-                                .tag = tag,
-                                .address = socket.local_address()});
-  if (!id) return Failure{OpenError::no_descriptors};
+Result<SocketId, OpenError> EpollLoop::add(UdpSocket socket, const UdpSocketSpec& spec,
+                                           uint64_t tag) {
+  const OpenSocket as{.kind = spec.kind,
+                      .large_buffers = spec.kind == SocketKind::listener,
+                      .tag = tag,
+                      .address = socket.local_address()};
+  const auto id = watch(std::move(socket), as);
+  if (!id) return Failure{OpenError::no_descriptors};  // epoll's watches are limited per user, too
+  return *id;
+}
+
+std::optional<SocketId> EpollLoop::watch(UdpSocket socket, const OpenSocket& as) {
+  OpenSocket with_descriptor = as;
+  with_descriptor.fd = socket.fd();
+  const auto id = sockets_.add(with_descriptor);
+  if (!id) return std::nullopt;
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.u64 = event_of(*id);
   if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, socket.fd(), &event) != 0) {
     sockets_.remove(*id);
-    return Failure{OpenError::no_descriptors};  // epoll's watches are limited per user
+    return std::nullopt;
   }
   socket.release();
   return *id;
@@ -326,7 +378,7 @@ void EpollLoop::read_errors(SocketId id, const OpenSocket& socket) {
   const auto result =
       read_error_queue(socket.fd, room.first(std::min(room.size(), kIcmpErrorsPerSocket)));
   for (size_t i = 0; i < result.errors; ++i) {
-    room[i].socket = id;
+    room[i].socket = socket.owner.is_valid() ? socket.owner : id;
     room[i].tag = socket.tag;
   }
   errors_read_ += result.errors;

@@ -17,7 +17,8 @@ namespace uturn {
 
 enum class SocketKind : uint8_t {
   listener,  ///< many senders, one address: pktinfo, GRO, large buffers
-  relay,     ///< one allocation's: error queue (ICMP), small buffers until something was truncated
+  relay,  ///< one allocation's: error queue (ICMP); small buffers until trains come, or something
+          ///< was truncated
 };
 
 /// What a UDP socket shall be. IPv6 sockets are V6ONLY always.
@@ -105,8 +106,10 @@ struct LoopCounters {
   uint64_t completions_late = 0;   ///< times that some found the CQ full, and the kernel kept them
   uint64_t completions_lost = 0;   ///< the same, and the kernel had no memory to keep them
   uint64_t icmp_errors = 0;
-  uint64_t batched_waits = 0;  ///< waits that asked for more than one arrival
-  uint64_t busy_polls = 0;     ///< looks of a loop that spins before it sleeps
+  uint64_t batched_waits = 0;    ///< waits that asked for more than one arrival
+  uint64_t busy_polls = 0;       ///< looks of a loop that spins before it sleeps
+  uint64_t peers_connected = 0;  ///< connections of twins: see BusyPeers
+  uint64_t twins = 0;            ///< open now
 };
 
 /// Whoever handles what a loop brings: the shard. One call per batch, not per datagram.
@@ -125,7 +128,8 @@ struct LoopSettings {
   uint32_t small_buffers = 4'096;  ///< of 2 KiB payload, for relay sockets
   uint32_t large_buffers = 256;    ///< of 64 KiB payload, for GRO and whatever was truncated
   uint32_t icmp_errors_per_pass = 64;
-  bool gso = true;  ///< false: the start-up self-test failed
+  uint32_t twins = 2'048;  ///< second sockets for busy peers, at the most; within max_sockets
+  bool gso = true;         ///< false: the start-up self-test failed
   bool gro = true;
   /// Under load a wait lets arrivals gather for up to this long (batch_wait.h); 0: never. Deadlines
   /// are kept; a wake() is heard when the gathering ends.

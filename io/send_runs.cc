@@ -36,7 +36,8 @@ SendQueue::SendQueue(uint32_t capacity, bool gso)
   pieces_.reserve(size_t{capacity} * 3);
 }
 
-void SendQueue::add(const OpenSocket& socket, const OutgoingDatagram& datagram, Instant now) {
+void SendQueue::add(SocketId via, const OpenSocket& socket, const OutgoingDatagram& datagram,
+                    Instant now) {
   CHECK(!is_full());
   const auto size =
       static_cast<uint32_t>(datagram.header.size() + datagram.payload.size() + datagram.padding);
@@ -44,16 +45,17 @@ void SendQueue::add(const OpenSocket& socket, const OutgoingDatagram& datagram, 
   CHECK(datagram.padding <= sizeof kPadding);
   datagrams_.push_back({datagram.header, datagram.payload, datagram.padding});
 
-  // A socket bound to one address leaves from it unasked.
+  // A socket bound to one address leaves from it unasked; a twin has the other fields as options.
   IpFields ip = datagram.ip;
   if (!socket.is_wildcard()) ip.source = IpAddress{};
+  if (socket.is_connected) ip = IpFields{};
 
-  Flow* flow = gso_ ? find_flow(datagram.via, datagram.to) : nullptr;
+  Flow* flow = gso_ ? find_flow(via, datagram.to) : nullptr;
   if (flow && flow->epoch == epoch_ && may_join(runs_[flow->run], ip, size, now)) {
     append(runs_[flow->run], index, size);
     return;
   }
-  const uint32_t run = open_run(socket, datagram, ip);
+  const uint32_t run = open_run(via, socket, datagram.to, ip);
   if (flow) *flow = {epoch_, run};
   append(runs_[run], index, size);
 }
@@ -118,12 +120,13 @@ bool SendQueue::may_join(const SendRun& run, const IpFields& ip, uint32_t size, 
          !refusals_.contains(run.to.ip, now);
 }
 
-uint32_t SendQueue::open_run(const OpenSocket& socket, const OutgoingDatagram& datagram,
+uint32_t SendQueue::open_run(SocketId via, const OpenSocket& socket, const TransportAddress& to,
                              const IpFields& ip) {
   SendRun& run = runs_.emplace_back();
-  run.via = datagram.via;
+  run.via = via;
   run.fd = socket.fd;
-  run.to = datagram.to;
+  run.is_connected = socket.is_connected;
+  run.to = to;
   run.ip = ip;
   return static_cast<uint32_t>(runs_.size() - 1);
 }
@@ -150,8 +153,10 @@ void SendQueue::build_message(SendRun& run, msghdr& message) {
   }
   const auto segment = static_cast<uint16_t>(run.datagrams > 1 ? run.segment_size : 0);
   message = {};
-  message.msg_namelen = write_name(run.to, run.name_);
-  message.msg_name = &run.name_;
+  if (!run.is_connected) {
+    message.msg_namelen = write_name(run.to, run.name_);
+    message.msg_name = &run.name_;
+  }
   message.msg_iov = pieces_.data() + first_piece;
   message.msg_iovlen = pieces_.size() - first_piece;
   message.msg_controllen = write_control(run.control_, run.to, run.ip, segment);
@@ -178,9 +183,10 @@ size_t SendQueue::prepare_single(const SendRun& run, const Datagram& datagram,
   single.pieces[1] = piece_of(datagram.payload);
   single.pieces[2] = piece_of(Bytes{kPadding}.first(datagram.padding));
   single.message = {};
-  single.message.msg_namelen = sizeof run.name_.v6;
-  single.message.msg_name = const_cast<SocketName*>(&run.name_);
-  if (run.to.ip.is_v4()) single.message.msg_namelen = sizeof run.name_.v4;
+  if (!run.is_connected) {
+    single.message.msg_namelen = run.to.ip.is_v4() ? sizeof run.name_.v4 : sizeof run.name_.v6;
+    single.message.msg_name = const_cast<SocketName*>(&run.name_);
+  }
   single.message.msg_iov = single.pieces;
   single.message.msg_iovlen = 3;
   single.message.msg_controllen = write_control(single.control, run.to, run.ip, 0);

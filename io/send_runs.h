@@ -27,6 +27,7 @@ struct SendRun {
   uint32_t datagrams = 0;
   uint32_t bytes = 0;
   uint32_t segment_size = 0;  ///< of every datagram but the last
+  bool is_connected = false;  ///< the socket knows `to`
 
  private:
   friend class SendQueue;
@@ -59,7 +60,12 @@ class SendQueue {
   bool empty() const { return datagrams_.empty(); }
 
   /// `socket` is what `datagram.via` names. Not when full.
-  void add(const OpenSocket& socket, const OutgoingDatagram& datagram, Instant now);
+  void add(const OpenSocket& socket, const OutgoingDatagram& datagram, Instant now) {
+    add(datagram.via, socket, datagram, now);
+  }
+  /// The same by another socket than `datagram.via`: its twin, which needs no name and no control
+  /// messages.
+  void add(SocketId via, const OpenSocket& socket, const OutgoingDatagram& datagram, Instant now);
 
   /// The sends of what is queued, in order. `messages()[i]` is ready for `runs()[i]`'s socket; both
   /// stay as they are until clear().
@@ -106,7 +112,8 @@ class SendQueue {
 
   Flow* find_flow(SocketId via, const TransportAddress& to);
   bool may_join(const SendRun& run, const IpFields& ip, uint32_t size, Instant now) const;
-  uint32_t open_run(const OpenSocket& socket, const OutgoingDatagram& datagram, const IpFields& ip);
+  uint32_t open_run(SocketId via, const OpenSocket& socket, const TransportAddress& to,
+                    const IpFields& ip);
   void append(SendRun& run, uint32_t datagram, uint32_t size);
   void build_message(SendRun& run, msghdr& message);
   void add_piece(Bytes piece, size_t first_piece);

@@ -10,14 +10,39 @@
 
 namespace uturn {
 
+/// Do datagrams come to a socket in bursts of equal length, as a video frame's do? Then its sender
+/// may send trains, and GRO pays for its larger buffers.
+class BurstWatch {
+ public:
+  static constexpr uint32_t kBurst = 4;           ///< datagrams within one pass
+  static constexpr uint32_t kWorthJoining = 512;  ///< bytes of each
+
+  /// A datagram of `size` was read in this pass. True: this one made it a burst.
+  bool note(uint32_t size, uint32_t pass) {
+    const bool goes_on = size == size_ && pass == pass_;
+    size_ = size;
+    pass_ = pass;
+    count_ = goes_on ? count_ + 1 : 1;
+    return count_ == kBurst && size >= kWorthJoining;
+  }
+
+ private:
+  uint32_t pass_ = 0;
+  uint32_t size_ = 0;
+  uint32_t count_ = 0;
+};
+
 /// What a loop knows of an open socket.
 struct OpenSocket {
   int fd = -1;
   SocketKind kind = SocketKind::relay;
   bool large_buffers = false;  ///< GRO, or a datagram was truncated once
+  bool is_connected = false;   ///< a twin: sends by it name nobody
   uint32_t kernel_drops = 0;   ///< as SO_RXQ_OVFL last said
   uint64_t tag = 0;
   TransportAddress address = {};  ///< as bound
+  SocketId owner = {};            ///< of a twin: the relay socket it receives for
+  BurstWatch bursts = {};
 
   /// Bound to every address: only pktinfo says where a datagram came to.
   bool is_wildcard() const { return address.ip.is_unspecified(); }

@@ -28,8 +28,8 @@ int option_of(int fd, int level, int name) {
 // Without DONT-FRAGMENT a datagram leaves with DF 0 (RFC 8656, Section 14), so that no path MTU the
 // kernel has learned turns a send into EMSGSIZE.
 bool set_ipv4_options(int fd, const UdpSocketSpec& spec) {
-  return set_option(fd, IPPROTO_IP, IP_PKTINFO, 1) && set_option(fd, IPPROTO_IP, IP_RECVTOS, 1) &&
-         set_option(fd, IPPROTO_IP, IP_RECVTTL, 1) &&
+  return (!spec.address.ip.is_unspecified() || set_option(fd, IPPROTO_IP, IP_PKTINFO, 1)) &&
+         set_option(fd, IPPROTO_IP, IP_RECVTOS, 1) && set_option(fd, IPPROTO_IP, IP_RECVTTL, 1) &&
          set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT) &&
          (!spec.freebind || set_option(fd, IPPROTO_IP, IP_FREEBIND, 1)) &&
          (spec.kind != SocketKind::relay || set_option(fd, IPPROTO_IP, IP_RECVERR, 1));
@@ -37,7 +37,7 @@ bool set_ipv4_options(int fd, const UdpSocketSpec& spec) {
 
 bool set_ipv6_options(int fd, const UdpSocketSpec& spec) {
   return set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) &&
-         set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) &&
+         (!spec.address.ip.is_unspecified() || set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)) &&
          set_option(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1) &&
          set_option(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1) &&
          set_option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DONT) &&
@@ -103,6 +103,32 @@ Result<UdpSocket, OpenError> UdpSocket::open(const UdpSocketSpec& spec, bool gro
   return socket;
 }
 
+// The port was bound without SO_REUSEADDR, so nobody else has it. For the moment of the second bind
+// both sockets say that they share it; then neither does, and nobody can join.
+Result<UdpSocket, OpenError> UdpSocket::open_twin(int relay_socket) {
+  UdpSocket owner(relay_socket);
+  UdpSocketSpec spec;
+  spec.address = owner.local_address();
+  spec.receive_buffer = owner.granted_receive_buffer();
+  spec.send_buffer = owner.granted_send_buffer();
+  owner.release();
+
+  const int family = spec.address.ip.is_v4() ? AF_INET : AF_INET6;
+  UdpSocket twin(::socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP));
+  if (twin.fd_ < 0 || !set_options(twin.fd_, spec, false)) return Failure{open_error_of(errno)};
+  SocketName name;
+  const socklen_t size = write_name(spec.address, name);
+  const auto share = [&](int on) {
+    return set_option(relay_socket, SOL_SOCKET, SO_REUSEADDR, on) &&
+           set_option(twin.fd_, SOL_SOCKET, SO_REUSEADDR, on);
+  };
+  const bool is_bound = share(1) && ::bind(twin.fd_, &name.any, size) == 0;
+  const int error = errno;
+  share(0);
+  if (!is_bound) return Failure{open_error_of(error)};
+  return twin;
+}
+
 int UdpSocket::release() { return std::exchange(fd_, -1); }
 
 TransportAddress UdpSocket::local_address() const {
@@ -115,6 +141,21 @@ TransportAddress UdpSocket::local_address() const {
 // The kernel doubles what was asked, for its own bookkeeping, and tells the double.
 int UdpSocket::granted_receive_buffer() const { return option_of(fd_, SOL_SOCKET, SO_RCVBUF) / 2; }
 int UdpSocket::granted_send_buffer() const { return option_of(fd_, SOL_SOCKET, SO_SNDBUF) / 2; }
+
+bool connect_twin(int fd, const TransportAddress& to, const IpFields& ip) {
+  const int traffic_class = ip.dscp << 2 | ip.ecn;
+  const int hops = ip.ttl > 0 ? ip.ttl : -1;  // the system's default
+  const bool has_options = to.ip.is_v4()
+                               ? set_option(fd, IPPROTO_IP, IP_TOS, traffic_class) &&
+                                     set_option(fd, IPPROTO_IP, IP_TTL, hops)
+                               : set_option(fd, IPPROTO_IPV6, IPV6_TCLASS, traffic_class) &&
+                                     set_option(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, hops);
+  SocketName name;
+  const socklen_t size = write_name(to, name);
+  return has_options && ::connect(fd, &name.any, size) == 0;
+}
+
+void receive_trains(int fd) { set_option(fd, IPPROTO_UDP, UDP_GRO, 1); }
 
 // PROBE sets DF whatever path MTU the kernel believes in, so that every datagram that is too long
 // meets the router that says so. Back again it is OMIT and not DONT: neither sets DF, but with DONT

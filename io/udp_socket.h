@@ -20,8 +20,13 @@ class UdpSocket {
   ~UdpSocket();
 
   /// Non-blocking, CLOEXEC, V6ONLY, never SO_REUSEADDR. IP_PMTUDISC_DONT and its IPv6 sibling; TOS
-  /// and TTL received; pktinfo and SO_RXQ_OVFL; GRO for listeners; IP_RECVERR for relay sockets.
+  /// and TTL received; pktinfo where it is not bound to one address; SO_RXQ_OVFL; GRO for
+  /// listeners; IP_RECVERR for relay sockets.
   static Result<UdpSocket, OpenError> open(const UdpSocketSpec& spec, bool gro);
+
+  /// A second socket on the port of a relay socket, for what its busiest peer sends and is sent.
+  /// Not connected yet.
+  static Result<UdpSocket, OpenError> open_twin(int relay_socket);
 
   int fd() const { return fd_; }
   int release();
@@ -36,6 +41,13 @@ class UdpSocket {
 /// DF of everything an IPv4 socket sends from here on: there is no control message for it. For one
 /// datagram on a socket that is one allocation's own, with nothing else under way.
 void set_dont_fragment(int fd, bool on);
+
+/// Connects a twin, anew if it was, and gives it the TTL, DSCP and ECN of everything it sends.
+/// Nothing that it has queued is lost.
+bool connect_twin(int fd, const TransportAddress& to, const IpFields& ip);
+
+/// Trains arrive whole from here on; the buffers must be large.
+void receive_trains(int fd);
 
 /// Throws away what was received by now, within a bound.
 void discard_received(int fd);

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "io/batch_wait.h"
+#include "io/busy_peers.h"
 #include "io/clock.h"
 #include "io/error_queue.h"
 #include "io/lent_buffers.h"
@@ -69,6 +70,10 @@ class UringLoop final : public Loop {
   void on_completions_lost();
   void give_up_lost_sends();
   void send_unfragmented(const OpenSocket& socket, const OutgoingDatagram& datagram);
+  void connect_busy_peers();
+  SocketId open_twin(SocketId owner);
+  void close_twin(SocketId owner);
+  void close_socket(SocketId id);
   void read_error_queues();
   void take_errors(SocketId id);
   void move_outgrown();
@@ -81,6 +86,7 @@ class UringLoop final : public Loop {
   SocketTable sockets_;
   UringReceiver receiver_;
   UringSender sender_;
+  BusyPeers busy_peers_;
   std::unique_ptr<Ring> ring_;  ///< goes before the buffers it was told of
   LentBuffers lent_;
   Instant pass_began_{};
@@ -102,6 +108,7 @@ UringLoop::UringLoop(const LoopSettings& settings)
       sockets_(settings.max_sockets),
       receiver_(settings, sockets_, counters_),
       sender_(settings, receiver_, counters_),
+      busy_peers_(settings.max_sockets, settings.twins),
       lent_(settings.send_queue),
       pass_began_(clock_.monotonic()),
       wake_fd_(::eventfd(0, EFD_CLOEXEC)) {
@@ -178,18 +185,29 @@ OpenSocket* UringLoop::find(SocketId id) {
 }
 
 void UringLoop::close(SocketId id) {
-  const OpenSocket* socket = find(id);
-  if (!socket) return;
+  if (!find(id)) return;
   flush();  // what was queued must not leave by another socket that gets the same descriptor
+  close_twin(id);
+  close_socket(id);
+}
+
+void UringLoop::close_socket(SocketId id) {
   stop_receiving(id);
-  ::close(socket->fd);
+  ::close(sockets_.find(id)->fd);
   receiver_.close(id);
+}
+
+void UringLoop::close_twin(SocketId owner) {
+  if (const SocketId twin = busy_peers_.twin_of(owner); twin.is_valid()) close_socket(twin);
+  busy_peers_.forget(owner);
+  counters_.twins = busy_peers_.twins();
 }
 
 LooseSocket UringLoop::detach(SocketId id) {
   const OpenSocket* socket = find(id);
   if (!socket) return {};
   flush();
+  close_twin(id);
   stop_receiving(id);
   const LooseSocket loose{socket->fd};
   receiver_.depart(id);
@@ -221,6 +239,7 @@ void UringLoop::run_pass(LoopHandler& handler, Instant wake_at) {
   hand_over(handler);
   flush();
   batch_wait_.on_pass(pass_began_, counters_.datagrams_in);
+  connect_busy_peers();
   receiver_.give_back();
   lent_.start_over();
 }
@@ -345,7 +364,10 @@ void UringLoop::hand_over(LoopHandler& handler) {
 
 void UringLoop::move_outgrown() {
   for (const SocketId id : receiver_.outgrown()) {
-    if (find(id)) stop_receiving(id);
+    if (const OpenSocket* socket = find(id)) {
+      stop_receiving(id);
+      if (settings_.gro) receive_trains(socket->fd);
+    }
     receiver_.move_to_large(id);
   }
 }
@@ -370,7 +392,7 @@ void UringLoop::take_errors(SocketId id) {
   const size_t room = std::min<size_t>(read.size(), settings_.icmp_errors_per_pass - known);
   const ErrorQueueRead result = read_error_queue(socket->fd, std::span(read).first(room));
   for (size_t i = 0; i < result.errors; ++i) {
-    read[i].socket = id;
+    read[i].socket = socket->owner.is_valid() ? socket->owner : id;
     read[i].tag = socket->tag;
     errors_.push_back(read[i]);
   }
@@ -389,7 +411,40 @@ void UringLoop::send(const OutgoingDatagram& datagram) {
   }
   if (sender_.queue().is_full() || datagram.ip.dont_fragment) flush();
   if (datagram.ip.dont_fragment) return send_unfragmented(*socket, datagram);
+  if (socket->kind == SocketKind::relay) {
+    const SocketId twin = busy_peers_.vote(datagram.via, datagram);
+    if (twin.is_valid()) {
+      return sender_.queue().add(twin, *sockets_.find(twin), datagram, pass_began_);
+    }
+  }
   sender_.queue().add(*socket, datagram, pass_began_);
+}
+
+// Between two passes, when nothing is queued.
+void UringLoop::connect_busy_peers() {
+  busy_peers_.connect_busy([this](SocketId owner) { return open_twin(owner); },
+                           [this](SocketId twin, const BusyPeers::Peer& peer) {
+                             ++counters_.peers_connected;
+                             return connect_twin(sockets_.find(twin)->fd, peer.to,
+                                                 {peer.dscp, peer.ecn, peer.ttl, false, {}});
+                           });
+  counters_.twins = busy_peers_.twins();
+}
+
+SocketId UringLoop::open_twin(SocketId owner) {
+  const OpenSocket* socket = find(owner);
+  if (!socket || socket->is_wildcard()) return {};
+  auto opened = UdpSocket::open_twin(socket->fd);
+  if (!opened) return {};
+  const auto id = sockets_.add({.fd = opened->fd(),
+                                .is_connected = true,
+                                .tag = socket->tag,
+                                .address = socket->address,
+                                .owner = owner});
+  if (!id) return {};
+  opened->release();
+  receiver_.begin(*id);
+  return *id;
 }
 
 // Alone between two changes of the socket's own DF on IPv4; IPv6 has a control message for it.

@@ -21,6 +21,7 @@ UringReceiver::UringReceiver(const LoopSettings& settings, SocketTable& sockets,
       next_doubted_(receptions_.size()),
       arrivals_(buffer_count()),
       batch_limit_(settings.batch),
+      gro_(settings.gro),
       rooms_(settings.batch) {
   CHECK(settings.batch > 0);
   shape_.msg_namelen = ReceiveLayout::kName;
@@ -233,7 +234,12 @@ std::optional<UringReceiver::Train> UringReceiver::open(const Arrival& arrival,
   const size_t size = filled.payload.size();
   const bool is_train = control.segment_size > 0 && control.segment_size < size;
   if (is_train) ++counters_.gro_trains;
+  const auto pass = static_cast<uint32_t>(counters_.passes);
+  if (gro_ && !socket.large_buffers && socket.bursts.note(static_cast<uint32_t>(size), pass)) {
+    outgrown_.push_back(arrival.socket);
+  }
   return Train{.arrival = arrival,
+               .socket = socket.owner.is_valid() ? socket.owner : arrival.socket,
                .tag = socket.tag,
                .from = *from,
                .to = control.to.value_or(socket.address.ip),
@@ -250,7 +256,7 @@ ReceivedDatagram UringReceiver::take_datagram(Train& train) {
   train.room = {};
   ++counters_.datagrams_in;
   counters_.bytes_in += bytes.size();
-  return {.socket = train.arrival.socket,
+  return {.socket = train.socket,
           .tag = train.tag,
           .from = train.from,
           .to = train.to,

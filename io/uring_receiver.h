@@ -67,7 +67,8 @@ class UringReceiver {
   void give_back();
   size_t arrived() const { return arrivals_.size() + (train_ ? 1 : 0); }
 
-  /// Sockets whose datagrams outgrew small buffers in the last batch; to be stopped and begun anew.
+  /// Sockets whose datagrams outgrew small buffers in the last batch, or come in bursts; to be
+  /// stopped and begun anew.
   std::span<const SocketId> outgrown() const { return outgrown_; }
   void move_to_large(SocketId id);
 
@@ -127,6 +128,7 @@ class UringReceiver {
   /// A buffer that is being taken apart; usually one datagram.
   struct Train {
     Arrival arrival;
+    SocketId socket;  ///< whom it came to: a twin's datagrams are its owner's
     uint64_t tag = 0;
     TransportAddress from;
     IpAddress to;
@@ -164,6 +166,7 @@ class UringReceiver {
   ArrivalQueue arrivals_;
   std::optional<Train> train_;
   uint32_t batch_limit_;
+  bool gro_;
   std::vector<ReceivedDatagram> batch_;
   std::vector<Arrival> in_use_;
   /// Room for datagrams inside a train, one for each of a batch: before them lies their neighbour.

@@ -334,7 +334,7 @@ TEST_P(LoopReceive, WhatTheKernelDroppedIsCountedEvenWhereATruncatedDatagramSays
   ASSERT_TRUE(relay);
   pass();
   const auto peer = stranger();
-  for (int i = 0; i < 300; ++i) peer->send(address_of(*relay), pattern(1'000, 0));
+  for (int i = 0; i < 300; ++i) peer->send(address_of(*relay), pattern(500, 0));
   settle();
   peer->send(address_of(*relay), pattern(3'000, 0));
   ASSERT_TRUE(pass_until([&] { return loop->counters().truncated_drops == 1; }));
@@ -352,6 +352,7 @@ TEST_P(LoopReceive, ADatagramWhoseControlMessagesWereCutIsACountedDrop) {
   const int fd = socket->release();
   const auto say_more = [fd](int on) {
     EXPECT_EQ(::setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on), 0);
+    EXPECT_EQ(::setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof on), 0);
     EXPECT_EQ(::setsockopt(fd, IPPROTO_IPV6, IPV6_RECVORIGDSTADDR, &on, sizeof on), 0);
   };
   say_more(1);

@@ -76,10 +76,19 @@ TEST(UdpSocket, RelaySocketHasItsOptions) {
   EXPECT_NE(socket->local_address().port, 0);
   EXPECT_EQ(option_of(socket->fd(), IPPROTO_IP, IP_MTU_DISCOVER), IP_PMTUDISC_DONT);
   EXPECT_EQ(option_of(socket->fd(), IPPROTO_IP, IP_RECVERR), 1);
-  EXPECT_EQ(option_of(socket->fd(), IPPROTO_IP, IP_PKTINFO), 1);
+  EXPECT_EQ(option_of(socket->fd(), IPPROTO_IP, IP_PKTINFO), 0) << "it is bound to one address";
   EXPECT_EQ(option_of(socket->fd(), SOL_SOCKET, SO_REUSEADDR), 0);
   EXPECT_EQ(option_of(socket->fd(), SOL_SOCKET, SO_REUSEPORT), 0);
   EXPECT_EQ(option_of(socket->fd(), IPPROTO_UDP, UDP_GRO), 0);
+}
+
+TEST(UdpSocket, ASocketBoundToEveryAddressIsToldWhereADatagramCameTo) {
+  const auto v4 = UdpSocket::open(spec_on("0.0.0.0:0", SocketKind::listener), true);
+  ASSERT_TRUE(v4);
+  EXPECT_EQ(option_of(v4->fd(), IPPROTO_IP, IP_PKTINFO), 1);
+  const auto v6 = UdpSocket::open(spec_on("[::]:0", SocketKind::listener), true);
+  ASSERT_TRUE(v6);
+  EXPECT_EQ(option_of(v6->fd(), IPPROTO_IPV6, IPV6_RECVPKTINFO), 1);
 }
 
 TEST(UdpSocket, ListenerReceivesTrainsAndReadsNoErrorQueue) {
