@@ -16,6 +16,13 @@ uint64_t own_descriptors(const CapacityNeeds& needs) {
   return kProcess + uint64_t{needs.workers} * (kWorker + needs.listeners);
 }
 
+// Of the descriptors that sockets may take, one in eight is kept for the twins of busy ones.
+constexpr uint64_t kTwinShare = 8;
+
+uint64_t with_twins(uint64_t sockets) {
+  return sockets + (sockets + kTwinShare - 2) / (kTwinShare - 1);
+}
+
 uint64_t all_relay_ports(const CapacityNeeds& needs) {
   return (uint64_t{needs.ipv4_addresses} + needs.ipv6_addresses) * needs.relay_ports;
 }
@@ -37,18 +44,21 @@ uint64_t wanted_descriptors(const CapacityNeeds& needs) {
   const uint64_t of_each = needs.ipv4_addresses > 0 && needs.ipv6_addresses > 0 ? 2 : 1;
   const uint64_t sockets =
       of_each * needs.allocation_limit + uint64_t{needs.workers} * needs.reservation_limit;
-  return own_descriptors(needs) + std::min(all_relay_ports(needs), sockets);
+  return own_descriptors(needs) + with_twins(std::min(all_relay_ports(needs), sockets));
 }
 
 Capacity compute_capacity(const CapacityNeeds& needs, uint64_t descriptors) {
   const uint64_t own = own_descriptors(needs);
-  const uint64_t by_descriptors = descriptors > own ? descriptors - own : 0;
+  const uint64_t left = descriptors > own ? descriptors - own : 0;
+  const uint64_t twins = (left + kTwinShare - 1) / kTwinShare;
+  const uint64_t by_descriptors = left - twins;
   const uint64_t by_ports = all_relay_ports(needs);
   const uint64_t room = std::min({by_descriptors, by_ports, uint64_t{needs.allocation_limit}});
 
   Capacity capacity;
   capacity.descriptors = descriptors;
   capacity.allocations = static_cast<uint32_t>(room);
+  capacity.twins = static_cast<uint32_t>(std::min<uint64_t>(twins, UINT32_MAX));
   capacity.said = "room for " + std::to_string(room) + " allocations: ";
   if (room == by_descriptors) {
     capacity.said += "bounded by " + std::to_string(descriptors) + " descriptors (RLIMIT_NOFILE)";

@@ -22,7 +22,8 @@ struct CapacityNeeds {
 struct Capacity {
   uint64_t descriptors = 0;  ///< RLIMIT_NOFILE in force
   uint32_t allocations = 0;
-  std::string said;  ///< one line: the number and what bounds it
+  uint32_t twins = 0;  ///< second sockets for busy peers (io/busy_peers.h), of all workers
+  std::string said;    ///< one line: the number and what bounds it
 };
 
 /// Pure: what this many descriptors make possible for allocations of one relayed address; what the

@@ -219,6 +219,7 @@ void Server::choose_capacity() {
   // A shard may by chance get all of the clients.
   const uint64_t sockets = std::min<uint64_t>(descriptors, wanted_descriptors(needs));
   max_sockets_ = static_cast<uint32_t>(std::clamp<uint64_t>(sockets, 1'024, 1'048'576));
+  twins_ = capacity.twins / workers_;
   log_.info("capacity", {{"allocations", capacity.allocations}, {"because", capacity.said}});
 }
 
@@ -307,6 +308,7 @@ Result<Done, std::string> Server::make_shards() {
   channel_.emplace(workers_, [this](uint8_t shard) { shards_[shard]->wake(); });
   LoopSettings loop;
   loop.max_sockets = max_sockets_;
+  loop.twins = twins_;
   loop.gso = segmentation_.gso;
   loop.gro = segmentation_.gro;
   loop.batch_wait = config_.server.batch_wait;

@@ -68,7 +68,8 @@ class Server {
   uint8_t workers_ = 1;
   IoKind io_{};
   SegmentationSupport segmentation_;
-  uint32_t max_sockets_ = 0;
+  uint32_t max_sockets_ = 0;  ///< of one loop
+  uint32_t twins_ = 0;        ///< likewise
   std::vector<LocalAddress> locals_;
   std::vector<IpAddress> relay_addresses_;
   DefaultFamily default_family_{};

@@ -63,6 +63,7 @@ void log_statistics(const Log& log, const Statistics& sum) {
                        {"deferred", relay.defers},
                        {"batched_waits", loop.batched_waits},
                        {"busy_polls", loop.busy_polls},
+                       {"peers_connected", loop.peers_connected},
                        {"gso_sends", loop.gso_sends},
                        {"gro_trains", loop.gro_trains},
                        {"kernel_drops", loop.kernel_drops},

@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cmath>
+
 #include "server/capacity.h"
 #include "server/cpus.h"
 #include "server/interfaces.h"
@@ -69,9 +71,10 @@ TEST(Capacity, SaysWhatBoundsIt) {
                             .allocation_limit = 1'000'000};
   const uint64_t own = 64 + 2 * (8 + 2);
   const Capacity by_descriptors = compute_capacity(needs, 1024);
-  EXPECT_EQ(by_descriptors.allocations, 1024 - own);
+  EXPECT_EQ(by_descriptors.twins, 118u) << "an eighth of what is left";
+  EXPECT_EQ(by_descriptors.allocations, 1024 - own - 118);
   EXPECT_EQ(by_descriptors.said,
-            "room for 940 allocations: bounded by 1024 descriptors (RLIMIT_NOFILE)");
+            "room for 822 allocations: bounded by 1024 descriptors (RLIMIT_NOFILE)");
 
   EXPECT_EQ(compute_capacity(needs, 1'000'000).said,
             "room for 16384 allocations: bounded by relay.ports, 16384 ports for IPv4");
@@ -105,13 +108,17 @@ TEST(Capacity, AllocationsOfBothFamiliesAndReservationsHaveRoom) {
                       .ipv6_addresses = 0,
                       .relay_ports = 10'000,
                       .allocation_limit = 1'000};
-  const uint64_t single = wanted_descriptors(needs);
+  const uint64_t own = 64 + 2 * (8 + 1);
+  const auto with_twins = [](double sockets) {
+    return static_cast<uint64_t>(std::ceil(sockets * 8 / 7));
+  };
+  EXPECT_EQ(wanted_descriptors(needs), own + with_twins(1'000));
   needs.ipv6_addresses = 1;
-  EXPECT_EQ(wanted_descriptors(needs), single + 1'000);
+  EXPECT_EQ(wanted_descriptors(needs), own + with_twins(2'000));
   needs.reservation_limit = 10;
-  EXPECT_EQ(wanted_descriptors(needs), single + 1'000 + 2 * 10);
+  EXPECT_EQ(wanted_descriptors(needs), own + with_twins(2'000 + 2 * 10));
   needs.relay_ports = 100;  // and never more than there are ports
-  EXPECT_EQ(wanted_descriptors(needs), single - 1'000 + 2 * 100);
+  EXPECT_EQ(wanted_descriptors(needs), own + with_twins(2 * 100));
 }
 
 TEST(Capacity, WorkersShareTheAnswersToTheUnauthenticated) {

@@ -64,6 +64,7 @@ TEST(Statistics, AreOneLineOfTheLog) {
     LoopCounters loop;
     loop.batched_waits = 12;
     loop.busy_polls = 13;
+    loop.peers_connected = 14;
     sum.add(relay_counters(1), loop);
     log_statistics(*log, sum);
   }
@@ -72,7 +73,7 @@ TEST(Statistics, AreOneLineOfTheLog) {
   EXPECT_THAT(line, HasSubstr("answers=9"));  // those that waited are answers too
   EXPECT_THAT(line, HasSubstr("too_short:2 no_permission:3"));
   EXPECT_THAT(line, HasSubstr("401:6 699:7"));
-  EXPECT_THAT(line, HasSubstr("batched_waits=12 busy_polls=13"));
+  EXPECT_THAT(line, HasSubstr("batched_waits=12 busy_polls=13 peers_connected=14"));
   EXPECT_THAT(line, Not(HasSubstr("wrong_cookie")));
 }
 
