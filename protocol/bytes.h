@@ -88,6 +88,24 @@ class Packet {
     return room_.last(size);
   }
 
+  /// A part of it as a packet of its own, which may overwrite whatever lies in front of the part.
+  ///
+  ///   room                     bytes
+  ///   ┌───────────────────────┐┌────────┬────────────────────┐
+  ///   │                       ││ header │ part               │
+  ///   └───────────────────────┘└────────┴────────────────────┘
+  ///    ^------------- its room --------^ ^---- its bytes ---^
+  ///
+  /// Where the room lies elsewhere, it is the room of the part too, unless the header is as large.
+  Packet inner(Bytes part) const {
+    const auto before = static_cast<size_t>(part.data() - bytes_.data());
+    CHECK(before <= bytes_.size() && part.size() <= bytes_.size() - before);
+    const MutableBytes bytes = bytes_.subspan(before, part.size());
+    const bool adjoins = room_.data() + room_.size() == bytes_.data();
+    if (adjoins) return {MutableBytes{room_.data(), room_.size() + before}, bytes};
+    return {before >= room_.size() ? bytes_.first(before) : room_, bytes};
+  }
+
  private:
   MutableBytes room_;
   MutableBytes bytes_;

@@ -74,6 +74,7 @@ struct RelayConfig {
   PortRange ports;
   ChannelRange channels = ChannelRange::rfc8656;
   DefaultFamily default_family = DefaultFamily::ipv4;
+  bool shortcut = true;  ///< past the kernel between two clients that both relay
 };
 
 struct PeerConfig {

@@ -80,6 +80,9 @@ constexpr ConfigKey kKeys[] = {
                 Config& c) { return read_word(text, kFamilyWords, c.relay.default_family); },
      .print =
          [](const Config& c) { return Texts{print_word(kFamilyWords, c.relay.default_family)}; }},
+    {.path = "relay.shortcut",
+     .read = [](Text text, Config& c) { return read_truth(text, c.relay.shortcut); },
+     .print = [](const Config& c) { return Texts{print_truth(c.relay.shortcut)}; }},
 
     {.path = "peers.allow",
      .shape = Shape::list,

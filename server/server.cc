@@ -306,6 +306,7 @@ Result<Done, std::string> Server::make_shards() {
   }
 
   channel_.emplace(workers_, [this](uint8_t shard) { shards_[shard]->wake(); });
+  shortcuts_.emplace(workers_);
   LoopSettings loop;
   loop.max_sockets = max_sockets_;
   loop.twins = twins_;
@@ -319,7 +320,7 @@ Result<Done, std::string> Server::make_shards() {
     log_.warn("I/O is epoll instead", {{"because", made->fell_back_because}});
   }
   for (uint8_t i = 0; i < workers_; ++i) {
-    const SharedWorld world{*policy_, *quota_, *ports_, *channel_, events_};
+    const SharedWorld world{*policy_, *quota_, *ports_, *channel_, events_, *shortcuts_};
     shards_.push_back(
         std::make_unique<Shard>(shard_settings(i), world, make_authenticator(config_, keys->keys),
                                 std::make_unique<CsprngRandom>(), std::move(made->loops[i])));
@@ -341,6 +342,7 @@ ShardSettings Server::shard_settings(uint8_t shard) const {
   settings.relay.default_family = default_family_;
   settings.relay.external = ExternalAddresses{external_};
   settings.relay.software = config_.server.software;
+  settings.relay.shortcut = config_.relay.shortcut;
   settings.relay.shard = shard;
   settings.relay.shards = workers_;
   settings.relay_socket.receive_buffer = static_cast<int>(config_.server.relay_buffer);
@@ -428,7 +430,7 @@ void Server::log_events() {
 
 void Server::log_counters() {
   for (const auto& shard : shards_) {
-    statistics_.add(shard->relay_counters(), shard->loop_counters());
+    statistics_.add(shard->relay_counters(), shard->loop_counters(), shard->shortcut_counters());
   }
   if (events_.lost() > 0) log_.info("more happened than was logged", {{"events", events_.lost()}});
   log_statistics(log_, statistics_);

@@ -83,6 +83,7 @@ class Server {
   std::optional<QuotaLedger> quota_;
   std::optional<SharedPorts> ports_;
   std::optional<ShardChannel> channel_;
+  std::optional<ShortcutRings> shortcuts_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::vector<std::thread> threads_;
   std::vector<AddressRange> denied_told_;

@@ -3,6 +3,7 @@
 #include "server/shard.h"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 namespace uturn {
@@ -80,6 +81,7 @@ void Shard::start() { loop_->start(); }
 
 void Shard::pass(Instant wake_at) {
   loop_->run_pass(*this, std::min(wake_at, relay_.next_deadline()));
+  release_shortcuts();
   now_ = loop_->now();
   relay_.expire(now_);
 }
@@ -121,6 +123,7 @@ void Shard::on_datagrams(std::span<ReceivedDatagram> batch) {
                           datagram.ttl};
     carry_out(datagram, relay_.on_client_packet(arrival, datagram.packet, now_));
   }
+  wake_others();
 }
 
 void Shard::carry_out(const ReceivedDatagram& datagram, const Outcome& outcome) {
@@ -128,6 +131,8 @@ void Shard::carry_out(const ReceivedDatagram& datagram, const Outcome& outcome) 
     carry_out(*forward);
   } else if (const auto* answer = std::get_if<Answer>(&outcome)) {
     loop_->send({datagram.socket, datagram.from, {}, answer->message, answer->ip});
+  } else if (const auto* shortcut = std::get_if<Shortcut>(&outcome)) {
+    carry_out(*shortcut);
   }
 }
 
@@ -144,6 +149,60 @@ void Shard::carry_out(const std::optional<Resumed>& resumed) {
   }
 }
 
+// Whatever the ring does not take goes through the kernel.
+void Shard::carry_out(const Shortcut& shortcut) {
+  ShortcutRing* const ring = world_.shortcuts.between(settings_.relay.shard, shortcut.shard);
+  if (ring == nullptr) {
+    ++shortcut_counters_.without_ring;
+  } else if (shortcut.forward.payload.size() > ShortcutSlot::kMaxPayload) {
+    ++shortcut_counters_.too_long;
+  } else if (!ring->push(shortcut)) {
+    ++shortcut_counters_.full;
+  } else {
+    ++shortcut_counters_.sent;
+    to_wake_ |= uint64_t{1} << shortcut.shard;
+    return;
+  }
+  carry_out(shortcut.forward);
+}
+
+// Once per batch, not per datagram.
+void Shard::wake_others() {
+  for (; to_wake_ != 0; to_wake_ &= to_wake_ - 1) {
+    world_.channel.wake(static_cast<uint8_t>(std::countr_zero(to_wake_)));
+  }
+}
+
+// From each shard in turn; says whether there may be more. What is sent lies in the rings' slots.
+bool Shard::take_shortcuts() {
+  uint32_t left = kShortcutsPerPass;
+  const uint8_t shards = settings_.relay.shards;
+  for (uint8_t i = 0; i < shards; ++i) {
+    const auto from = static_cast<uint8_t>((first_served_ + i) % shards);
+    ShortcutRing* const ring = world_.shortcuts.between(from, settings_.relay.shard);
+    if (ring == nullptr) continue;
+    for (; left > 0; --left) {
+      ShortcutSlot* const slot = ring->next();
+      if (slot == nullptr) break;
+      ++shortcut_counters_.received;
+      has_taken_shortcuts_ = true;
+      const Outcome outcome =
+          relay_.on_shortcut(slot->from(), slot->to(), slot->ip(), slot->packet(), now_);
+      if (const auto* forward = std::get_if<Forward>(&outcome)) carry_out(*forward);
+    }
+  }
+  first_served_ = static_cast<uint8_t>((first_served_ + 1) % shards);
+  return left == 0;
+}
+
+void Shard::release_shortcuts() {
+  if (!std::exchange(has_taken_shortcuts_, false)) return;
+  for (uint8_t from = 0; from < settings_.relay.shards; ++from) {
+    ShortcutRing* const ring = world_.shortcuts.between(from, settings_.relay.shard);
+    if (ring != nullptr) ring->release();
+  }
+}
+
 void Shard::on_icmp_error(const IcmpError& error) {
   if ((error.tag & kRelayBit) == 0) return;
   now_ = loop_->now();
@@ -155,9 +214,10 @@ void Shard::on_icmp_error(const IcmpError& error) {
 // What one round leaves, the next wake-up brings.
 void Shard::on_wake() {
   now_ = loop_->now();
-  const bool has_more = world_.channel.receive(
+  const bool has_messages = world_.channel.receive(
       settings_.relay.shard, [&](ShardMessage message) { handle(std::move(message)); });
-  if (has_more) loop_->wake();
+  const bool has_shortcuts = take_shortcuts();
+  if (has_messages || has_shortcuts) loop_->wake();
 }
 
 void Shard::handle(ShardMessage message) {
@@ -209,6 +269,10 @@ bool Shard::ask_for_reservation(uint8_t shard, uint64_t token, std::string_view 
   const uint8_t self = settings_.relay.shard;
   return !world_.channel.send(self, shard,
                               ReservationClaim{self, waiting, token, std::string{username}});
+}
+
+void Shard::expect_shortcuts_to(uint8_t shard) {
+  world_.shortcuts.make(settings_.relay.shard, shard);
 }
 
 // One event per newly denied range: a client that asks for ever new addresses fills no log.

@@ -14,16 +14,19 @@
 #include "server/relay/relay.h"
 #include "server/shard_channel.h"
 #include "server/shard_events.h"
+#include "server/shortcut_rings.h"
 
 namespace uturn {
 
-/// What all shards share; touched by requests only, but for the bitmap of held ports.
+/// What all shards share; touched by requests only, but for the held ports, which are read, and
+/// the rings, each of which is one pair's.
 struct SharedWorld {
   const PeerPolicy& policy;
   QuotaLedger& quota;
   RelayPorts& ports;
   ShardChannel& channel;
   ShardEvents& events;
+  ShortcutRings& shortcuts;
 };
 
 struct ShardSettings {
@@ -58,6 +61,7 @@ class Shard final : LoopHandler, RelaySockets, AnswerSpace, OtherShards, RelayOb
   // For the thread itself, or after it has ended.
   const RelayCounters& relay_counters() const { return relay_.counters(); }
   const LoopCounters& loop_counters() const { return loop_->counters(); }
+  const ShortcutCounters& shortcut_counters() const { return shortcut_counters_; }
   const Relay& relay() const { return relay_; }
 
  private:
@@ -75,6 +79,7 @@ class Shard final : LoopHandler, RelaySockets, AnswerSpace, OtherShards, RelayOb
   MutableBytes lend(size_t size) override { return loop_->lend(size); }
   bool ask_for_reservation(uint8_t shard, uint64_t token, std::string_view username,
                            PendingId waiting) override;
+  void expect_shortcuts_to(uint8_t shard) override;
 
   void on_peer_denied(const PeerDecision& decision) override;
   void on_auth_failure(AuthFailure why, const ClientAddress& client) override;
@@ -83,6 +88,10 @@ class Shard final : LoopHandler, RelaySockets, AnswerSpace, OtherShards, RelayOb
   void carry_out(const ReceivedDatagram& datagram, const Outcome& outcome);
   void carry_out(const Forward& forward);
   void carry_out(const std::optional<Resumed>& resumed);
+  void carry_out(const Shortcut& shortcut);
+  void wake_others();
+  bool take_shortcuts();
+  void release_shortcuts();
   void handle(ShardMessage message);
   UdpSocketSpec relay_socket_at(const RelayedAddress& address) const;
 
@@ -97,7 +106,12 @@ class Shard final : LoopHandler, RelaySockets, AnswerSpace, OtherShards, RelayOb
   std::vector<SocketId> listener_sockets_;
   std::vector<AddressRange> denied_;  ///< told already
   Instant next_exhausted_event_{};
+  uint64_t to_wake_ = 0;  ///< shards, by bit, that were handed a datagram in this batch
+  uint8_t first_served_ = 0;
+  bool has_taken_shortcuts_ = false;
+  ShortcutCounters shortcut_counters_;
   bool stopping_ = false;
 };
+static_assert(kMaxShards <= 64, "a bit for each");
 
 }  // namespace uturn

@@ -52,6 +52,8 @@ class ShardChannel {
   /// Gives the message back where the ring is full.
   std::optional<ShardMessage> send(uint8_t from, uint8_t to, ShardMessage message);
   std::optional<ShardMessage> send_from_outside(uint8_t to, ShardMessage message);
+  /// For what goes by other ways than these rings.
+  void wake(uint8_t to) { wake_(to); }
 
   /// Only on the thread of shard `to`: hands over at most one round of what waits, in order per
   /// sender, and says whether there may be more.

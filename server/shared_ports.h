@@ -36,6 +36,10 @@ class SharedPorts final : public RelayPorts {
     const std::lock_guard lock(mutex_);
     pools_.park(address, now);
   }
+  // Without the lock: a held port is its holder's alone.
+  void name_owner(const RelayedAddress& address, const PortOwner& owner) override {
+    pools_.name_owner(address, owner);
+  }
 
   mutable std::mutex mutex_;
   CsprngRandom random_;

@@ -20,9 +20,11 @@ void add_up(Counters& sum, const Counters& part) {
 
 }  // namespace
 
-void Statistics::add(const RelayCounters& relay, const LoopCounters& loop) {
+void Statistics::add(const RelayCounters& relay, const LoopCounters& loop,
+                     const ShortcutCounters& shortcuts) {
   add_up(relay_, relay);
   add_up(loop_, loop);
+  add_up(shortcuts_, shortcuts);
 }
 
 std::string Statistics::drops_text() const {
@@ -49,12 +51,18 @@ std::string Statistics::errors_text() const {
 void log_statistics(const Log& log, const Statistics& sum) {
   const RelayCounters& relay = sum.relay();
   const LoopCounters& loop = sum.loop();
+  const ShortcutCounters& shortcuts = sum.shortcuts();
   log.info("stopped", {{"datagrams_in", loop.datagrams_in},
                        {"datagrams_out", loop.datagrams_out},
                        {"forwarded_to_peer", relay.to_peers},
                        {"forwarded_to_client", relay.to_clients},
                        {"bytes_to_peer", relay.bytes_to_peers},
                        {"bytes_to_client", relay.bytes_to_clients},
+                       {"shortcuts", relay.shortcuts_here + shortcuts.sent},
+                       {"shortcuts_across_workers", shortcuts.sent},
+                       {"shortcuts_without_ring", shortcuts.without_ring},
+                       {"shortcuts_full", shortcuts.full},
+                       {"shortcuts_too_long", shortcuts.too_long},
                        {"answers", relay.answers + relay.resumed_answers},
                        {"bindings", relay.bindings},
                        {"allocations", relay.allocations_made},

@@ -4,15 +4,18 @@
 #include "io/loop.h"
 #include "server/log.h"
 #include "server/relay/counters.h"
+#include "server/shortcut_rings.h"
 
 namespace uturn {
 
 /// Added up from counters of shards that have ended, or that were copied by their own thread.
 class Statistics {
  public:
-  void add(const RelayCounters& relay, const LoopCounters& loop);
+  void add(const RelayCounters& relay, const LoopCounters& loop,
+           const ShortcutCounters& shortcuts = {});
   const RelayCounters& relay() const { return relay_; }
   const LoopCounters& loop() const { return loop_; }
+  const ShortcutCounters& shortcuts() const { return shortcuts_; }
 
   /// "no_permission:3 too_short:1", what was never dropped left out.
   std::string drops_text() const;
@@ -22,6 +25,7 @@ class Statistics {
  private:
   RelayCounters relay_;
   LoopCounters loop_;
+  ShortcutCounters shortcuts_;
 };
 
 /// The line a server ends with.

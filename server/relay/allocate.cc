@@ -228,6 +228,7 @@ Outcome Relay::establish(const Request& request, const AllocateWish& wish, Quota
   const Instant expires_at = request.now.monotonic + wish.lifetime;
   const auto settle = [&](OpenedSide& side) {
     const AddressFamily family = side.port.address().ip.family();
+    side.port.name_owner({settings_.shard, allocation.id});
     allocation.side(family).emplace(RelayedSide{std::move(side.port), side.socket, {}, expires_at});
   };
   settle(first);

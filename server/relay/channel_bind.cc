@@ -40,6 +40,7 @@ Outcome Relay::channel_bind(const Request& request) {
 
   allocation.channels.bind(*number, peer->address, peer->check, request.now);
   permissions.install(ip, peer->check, request.now);
+  expect_shortcuts(*peer);
   schedule(allocation);
   return success(request);
 }

@@ -17,11 +17,13 @@ Outcome Relay::channel_data(const Arrival& arrival, const Packet& packet, Now no
   if (!may_pass(channel->check, channel->peer)) return Drop{DropReason::peer_forbidden};
   if (arrival.ttl == 1) return Drop{DropReason::ttl_expired};
 
-  return Forward{allocation->side(channel->peer.ip.family())->socket,
-                 channel->peer,
-                 {},
-                 message->data,
-                 onward(arrival.dscp, arrival.ecn, arrival.ttl, false)};
+  const RelayedSide& side = *allocation->side(channel->peer.ip.family());
+  return to_peer({side.socket,
+                  channel->peer,
+                  {},
+                  message->data,
+                  onward(arrival.dscp, arrival.ecn, arrival.ttl, false)},
+                 channel->check, side.port.address());
 }
 
 }  // namespace uturn

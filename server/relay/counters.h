@@ -21,6 +21,12 @@ struct RelayCounters {
   uint64_t bytes_to_peers = 0;
   uint64_t bytes_to_clients = 0;
 
+  // between two allocations of this server, past the kernel: `forwards` of the sender, and once
+  // more `datagrams_in` of the receiver, as they are through it
+  uint64_t shortcuts_here = 0;  ///< to an allocation of this shard
+  uint64_t shortcuts_away = 0;  ///< offered to another shard, which may have had no room
+  uint64_t shortcuts_in = 0;    ///< of `datagrams_in`: no loop brought them
+
   // how deferred requests ended; joined: retransmissions of one that already waits
   uint64_t resumed_answers = 0;
   uint64_t resumed_drops = 0;

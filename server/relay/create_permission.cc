@@ -43,6 +43,7 @@ Outcome Relay::create_permission(const Request& request) {
   for (size_t i = 0; i < count; ++i) {
     const auto& [address, check] = *peers[i];
     allocation.side(address.ip.family())->permissions.install(address.ip, check, request.now);
+    expect_shortcuts(*peers[i]);
   }
   schedule(allocation);
   return success(request);

@@ -32,6 +32,12 @@ inline constexpr std::chrono::seconds kPendingLifetime{
     10};                                       // about when a client's retransmissions end
 inline constexpr uint32_t kPortAttempts = 16;  // binds tried for one request, then 508
 inline constexpr uint32_t kExpirationsPerPass = 128;
+// Datagrams between allocations of two shards: slots of a ring, bytes of a slot, rings of the
+// process (64 MiB in all; every pair of 11 shards), datagrams taken in one pass.
+inline constexpr uint32_t kShortcutSlots = 256;
+inline constexpr uint32_t kShortcutSlotSize = 2'048;
+inline constexpr uint32_t kShortcutRings = 128;
+inline constexpr uint32_t kShortcutsPerPass = 256;
 inline constexpr uint32_t kIcmpErrorsPerSecond = 10;  // told to one client
 inline constexpr uint32_t kPeersPerRequest = 32;      // XOR-PEER-ADDRESS in one CreatePermission
 inline constexpr size_t kAnswerSize = 1'024;          // the longest answer we build

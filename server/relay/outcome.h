@@ -80,6 +80,13 @@ struct Forward {  ///< header, payload and `padding` zero bytes, back to back, i
 struct Defer {  ///< later ends once as one of the others, or expires
   PendingId id;
 };
-using Outcome = std::variant<Drop, Answer, Forward, Defer>;
+/// A Forward, and counted as one, to a relayed address that another shard of this server holds: it
+/// need not pass the kernel.
+struct Shortcut {
+  Forward forward;   ///< the kernel's way, for when the short one is full
+  PeerAddress from;  ///< the sender's relayed address: the peer whom the receiver hears
+  uint8_t shard;
+};
+using Outcome = std::variant<Drop, Answer, Forward, Defer, Shortcut>;
 
 }  // namespace uturn

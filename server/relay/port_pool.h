@@ -67,6 +67,9 @@ class PortPools final : public RelayPorts {
   const HeldPorts& held() const override { return held_; }
   void give_back(const RelayedAddress& address) override;  ///< by a lease, or by the lender for it
   void park(const RelayedAddress& address, Now now) override;
+  void name_owner(const RelayedAddress& address, const PortOwner& owner) override {
+    held_.name_owner(address, owner);
+  }
 
   uint32_t taken() const;
   uint32_t free() const;

@@ -63,7 +63,9 @@ Relay::Relay(RelaySettings settings, RelayWorld world, Now now)
 Relay::~Relay() { CHECK(allocations_.size() == 0 && reservations_.size() == 0); }
 
 Outcome Relay::on_client_packet(const Arrival& arrival, const Packet& packet, Now now) {
-  return count(decide_client_packet(arrival, packet, now), false);
+  Outcome outcome = count(decide_client_packet(arrival, packet, now), false);
+  if (const auto* shortcut = std::get_if<Shortcut>(&outcome)) return take(*shortcut, packet, now);
+  return outcome;
 }
 
 Outcome Relay::on_peer_packet(RelayTag tag, const PeerAddress& peer, const IpFields& ip,
@@ -183,7 +185,9 @@ Outcome Relay::perform(const Request& request) {
 
 Outcome Relay::count(Outcome outcome, bool to_client) {
   ++counters_.datagrams_in;
-  if (const auto* forward = std::get_if<Forward>(&outcome)) {
+  const auto* shortcut = std::get_if<Shortcut>(&outcome);
+  const auto* forward = shortcut ? &shortcut->forward : std::get_if<Forward>(&outcome);
+  if (forward) {
     ++counters_.forwards;
     const size_t bytes = forward->payload.size();
     ++(to_client ? counters_.to_clients : counters_.to_peers);

@@ -38,7 +38,8 @@ struct RelaySettings {
   DefaultFamily default_family = DefaultFamily::ipv4;
   ExternalAddresses external{};
   std::string software =
-      "uturn";  ///< SOFTWARE for the authenticated (RFC 8656, Section 5); empty: none
+      "uturn";           ///< SOFTWARE for the authenticated (RFC 8656, Section 5); empty: none
+  bool shortcut = true;  ///< false: datagrams to own relayed addresses pass the kernel too
   uint8_t shard = 0;
   uint8_t shards = 1;
 };
@@ -67,6 +68,8 @@ class OtherShards {
   /// False where the channel to that shard is full.
   virtual bool ask_for_reservation(uint8_t shard, uint64_t token, std::string_view username,
                                    PendingId waiting) = 0;
+  /// Datagrams for allocations of that shard will be many: asked by requests.
+  virtual void expect_shortcuts_to(uint8_t shard) = 0;
 };
 
 /// What the relay stands on; all of it outlives the relay.
@@ -97,6 +100,9 @@ class Relay {
   Outcome on_client_packet(const Arrival& arrival, const Packet& packet, Now now);
   Outcome on_peer_packet(RelayTag tag, const PeerAddress& peer, const IpFields& ip,
                          const Packet& packet, Now now);
+  /// What another shard's Relay returned as a Shortcut, or this one's own; `packet` is its payload.
+  Outcome on_shortcut(const PeerAddress& from, const PeerAddress& to, const IpFields& ip,
+                      const Packet& packet, Now now);
   /// An ICMP error for what one of our relay sockets sent to `destination` (RFC 8656,
   /// Section 11.5).
   Outcome on_icmp_error(RelayTag tag, const PeerAddress& destination, const IcmpValue& icmp,
@@ -171,6 +177,11 @@ class Relay {
   static IpFields onward(uint8_t dscp, uint8_t ecn, uint8_t ttl, bool dont_fragment) {
     return {dscp, ecn, static_cast<uint8_t>(ttl > 0 ? ttl - 1 : 0), dont_fragment, {}};
   }
+
+  // shortcut.cc
+  Outcome to_peer(const Forward& forward, PeerCheck check, const RelayedAddress& from) const;
+  Outcome take(const Shortcut& shortcut, const Packet& packet, Now now);
+  void expect_shortcuts(const Peer& peer);
 
   // answer.cc
   MessageBuilder begin_answer(MessageClass message_class, const MessageView& to);

@@ -47,11 +47,12 @@ Outcome Relay::send(const Arrival& arrival, const MessageView& message, Now now)
   // DONT-FRAGMENT counts from IPv4 to IPv4 only (RFC 8656, Section 14); any translation, IPv6 to
   // IPv6 among them, ignores it (Section 13).
   const bool is_translation = !arrival.five_tuple.client.ip.is_v4() || !peer.ip.is_v4();
-  return Forward{side->socket,
-                 peer,
-                 {},
-                 data->value,
-                 onward(arrival.dscp, arrival.ecn, arrival.ttl, dont_fragment && !is_translation)};
+  return to_peer({side->socket,
+                  peer,
+                  {},
+                  data->value,
+                  onward(arrival.dscp, arrival.ecn, arrival.ttl, dont_fragment && !is_translation)},
+                 permission->check, side->port.address());
 }
 
 }  // namespace uturn

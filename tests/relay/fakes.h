@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -158,10 +159,16 @@ class FakeShards final : public OtherShards {
     questions_.push_back({self_, shard, token, std::string{username}, waiting});
     return true;
   }
+  void expect_shortcuts_to(uint8_t shard) override {
+    EXPECT_NE(shard, self_) << "a shard needs no way to itself";
+    expected_.insert(shard);
+  }
+  const std::set<uint8_t>& expected_shortcuts() const { return expected_; }
 
  private:
   uint8_t self_;
   std::deque<Question>& questions_;
+  std::set<uint8_t> expected_;
   bool is_full_ = false;
 };
 

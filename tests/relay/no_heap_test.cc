@@ -89,6 +89,24 @@ TEST_F(NoHeap, ForPeerDataInAnIndication) {
             0u);
 }
 
+TEST_F(NoHeap, ForAShortcutToAChannelAndToIndications) {
+  auto& bob = relay.client("192.0.2.2:4000", "bob");
+  bob.allocate();
+  alice.bind_channel(0x4002, bob.relayed.to_string());
+  bob.create_permission(alice.relayed.to_string());
+  // Its header is overwritten, so each datagram is written anew.
+  const std::vector<uint8_t> data = channel_data(0x4002, "hello");
+  const Packet datagram = packet(data);
+  const auto relay_one = [&] {
+    std::ranges::copy(data, datagram.bytes().begin());
+    return relay.at().on_client_packet(arrival, datagram, relay.now);
+  };
+  EXPECT_EQ(heap_asked(relay_one), 0u);
+  bob.bind_channel(0x4000, alice.relayed.to_string());
+  EXPECT_EQ(heap_asked(relay_one), 0u);
+  EXPECT_GT(relay.counters().shortcuts_here, 2'000u);
+}
+
 TEST_F(NoHeap, ForDatagramsThatAreDropped) {
   const Packet data = packet(channel_data(0x4001, "not bound"));
   const size_t before = allocations_of_this_process;

@@ -272,7 +272,16 @@ void TestRelay::carry_out(uint8_t shard, const FiveTuple* asker, const Outcome& 
     deliver_to_client(asker->client, {answer->message.begin(), answer->message.end()}, answer->ip);
     return;
   }
-  const auto* forward = std::get_if<Forward>(&outcome);
+  if (const auto* shortcut = std::get_if<Shortcut>(&outcome); shortcut && !shortcuts_are_full) {
+    const ExactPacket packet(shortcut->forward.payload);
+    carry_out(shortcut->shard, nullptr,
+              at(shortcut->shard)
+                  .on_shortcut(shortcut->from, peer_address(shortcut->forward.to),
+                               shortcut->forward.ip, packet.packet(), now));
+    return;
+  }
+  const auto* shortcut = std::get_if<Shortcut>(&outcome);
+  const auto* forward = shortcut ? &shortcut->forward : std::get_if<Forward>(&outcome);
   was_deferred_ = forward == nullptr;
   if (forward == nullptr) return;
 
@@ -286,7 +295,9 @@ void TestRelay::carry_out(uint8_t shard, const FiveTuple* asker, const Outcome& 
   const FakeSockets::Open* socket = sockets(shard).find(forward->via);
   CHECK(socket != nullptr);
   if (const auto other = socket_at(forward->to)) {  // the kernel loops it back to us
-    from_peer(other->first, other->second.tag, peer_address(socket->address), bytes, {});
+    ++through_the_kernel;
+    const IpFields ip{forward->ip.dscp, forward->ip.ecn, forward->ip.ttl, false, {}};
+    from_peer(other->first, other->second.tag, peer_address(socket->address), bytes, ip);
     return;
   }
   to_peers_.push_back({socket->address, forward->to, std::string{text_of(bytes)}, forward->ip});

@@ -147,6 +147,8 @@ class TestRelay {
   FakeSockets& sockets(uint8_t shard = 0) { return *shards_[shard].sockets; }
   FakeShards& others(uint8_t shard = 0) { return *shards_[shard].others; }
   void close_all();
+  bool shortcuts_are_full = false;  ///< those to other shards: the kernel's way is left
+  uint32_t through_the_kernel = 0;  ///< datagrams from one relay socket of ours to another
 
   Now now{Instant{} + 1h + 250ms, CalendarTime{1'800'000'000s}};
   SeededRandom random;

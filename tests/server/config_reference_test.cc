@@ -82,6 +82,7 @@ relay:
   ports: 50000-50999
   channels: rfc5766
   default_family: keep
+  shortcut: false
 peers: {allow: [10.0.0.0/8], deny: [203.0.113.7]}
 auth:
   required: false

@@ -163,6 +163,8 @@ INSTANTIATE_TEST_SUITE_P(
                 "found '65535-49152'"},
         Mistake{"relay: {channels: all}\n",
                 "uturn.yaml:1: relay.channels: expected rfc8656 or rfc5766; found 'all'"},
+        Mistake{"relay: {shortcut: maybe}\n",
+                "uturn.yaml:1: relay.shortcut: expected true or false; found 'maybe'"},
         Mistake{"relay: {default_family: v6}\n",
                 "uturn.yaml:1: relay.default_family: expected ipv4, ipv6 or keep; found 'v6'"},
         Mistake{"peers: {deny: [10.0.0.1/8]}\n",

@@ -19,6 +19,7 @@ RelayCounters relay_counters(uint64_t factor) {
   counters.answers = 4 * factor;
   counters.resumed_answers = 5 * factor;
   counters.errors[401] = 6 * factor;
+  counters.shortcuts_here = 8 * factor;
   counters.errors[699] = 7 * factor;
   return counters;
 }
@@ -30,8 +31,11 @@ TEST(Statistics, EveryCounterOfEveryShardIsInTheSum) {
   loop.icmp_errors = 9;
   loop.batched_waits = 10;
   loop.busy_polls = 11;
-  sum.add(relay_counters(1), loop);
-  sum.add(relay_counters(10), loop);
+  ShortcutCounters shortcuts;
+  shortcuts.sent = 10;
+  shortcuts.too_long = 11;
+  sum.add(relay_counters(1), loop, shortcuts);
+  sum.add(relay_counters(10), loop, shortcuts);
 
   EXPECT_EQ(sum.relay().datagrams_in, 11U);
   EXPECT_EQ(sum.relay().drops_of(DropReason::too_short), 22U);
@@ -42,6 +46,8 @@ TEST(Statistics, EveryCounterOfEveryShardIsInTheSum) {
   EXPECT_EQ(sum.loop().icmp_errors, 18U);
   EXPECT_EQ(sum.loop().batched_waits, 20U);
   EXPECT_EQ(sum.loop().busy_polls, 22U);
+  EXPECT_EQ(sum.shortcuts().sent, 20U);
+  EXPECT_EQ(sum.shortcuts().too_long, 22U);
 }
 
 TEST(Statistics, SaysOnlyWhatHappened) {
@@ -65,7 +71,7 @@ TEST(Statistics, AreOneLineOfTheLog) {
     loop.batched_waits = 12;
     loop.busy_polls = 13;
     loop.peers_connected = 14;
-    sum.add(relay_counters(1), loop);
+    sum.add(relay_counters(1), loop, {.sent = 10, .full = 3});
     log_statistics(*log, sum);
   }
   const std::string line = directory.read("log");
@@ -74,6 +80,8 @@ TEST(Statistics, AreOneLineOfTheLog) {
   EXPECT_THAT(line, HasSubstr("too_short:2 no_permission:3"));
   EXPECT_THAT(line, HasSubstr("401:6 699:7"));
   EXPECT_THAT(line, HasSubstr("batched_waits=12 busy_polls=13 peers_connected=14"));
+  EXPECT_THAT(line, HasSubstr("shortcuts=18 shortcuts_across_workers=10"));
+  EXPECT_THAT(line, HasSubstr("shortcuts_full=3"));
   EXPECT_THAT(line, Not(HasSubstr("wrong_cookie")));
 }
 

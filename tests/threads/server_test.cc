@@ -83,6 +83,63 @@ TEST_P(ServerTest, RelaysBothWaysByIndicationAndByChannel) {
   EXPECT_EQ(server.counters().allocations_deleted, 1U);
 }
 
+/// Each client talks with the next one, whose relayed address is its peer: by indication one way,
+/// by channel the other. Returns how many datagrams that were.
+uint64_t talk_in_a_ring(const RunningServer& server) {
+  constexpr size_t kClients = 12;
+  std::vector<std::unique_ptr<BlockingClient>> clients;
+  std::vector<TransportAddress> relayed;
+  for (size_t i = 0; i < kClients; ++i) {
+    clients.push_back(std::make_unique<BlockingClient>(server.address()));
+    const auto allocated = clients.back()->allocate();
+    EXPECT_TRUE(allocated) << clients.back()->error_code();
+    if (!allocated) return 0;
+    relayed.push_back(allocated->relayed[0]);
+  }
+  uint64_t datagrams = 0;
+  for (size_t i = 0; i < kClients; ++i) {
+    BlockingClient& left = *clients[i];
+    const size_t next = (i + 1) % kClients;
+    BlockingClient& right = *clients[next];
+    EXPECT_TRUE(left.permit(relayed[next]));
+    EXPECT_TRUE(right.bind_channel(relayed[i]));
+    EXPECT_TRUE(left.send(relayed[next], "to the right"));
+    const auto heard = right.receive();
+    EXPECT_TRUE(heard && heard->text == "to the right" && heard->peer == relayed[i]);
+    EXPECT_TRUE(right.send(relayed[i], "to the left"));
+    const auto answer = left.receive();
+    EXPECT_TRUE(answer && answer->text == "to the left" && answer->peer == relayed[next]);
+    datagrams += 2;
+  }
+  return datagrams;
+}
+
+TEST_P(ServerTest, RelaysBetweenItsOwnClientsPastTheKernel) {
+  RunningServer server(config());
+  ASSERT_TRUE(server.is_running()) << server.problem();
+  const uint64_t datagrams = talk_in_a_ring(server);
+  server.stop();
+  const RelayCounters& counters = server.counters();
+  EXPECT_EQ(counters.to_peers, datagrams);
+  EXPECT_EQ(counters.to_clients, datagrams);
+  EXPECT_EQ(counters.shortcuts_in, datagrams) << "some went through the kernel";
+  EXPECT_EQ(counters.shortcuts_here + counters.shortcuts_away, datagrams);
+  if (GetParam().workers == 1) {
+    EXPECT_EQ(counters.shortcuts_away, 0U);
+  }
+}
+
+TEST_P(ServerTest, RelaysBetweenItsOwnClientsThroughTheKernelWhereTheOperatorWantsIt) {
+  Config with_kernel = config();
+  with_kernel.relay.shortcut = false;
+  RunningServer server(with_kernel);
+  ASSERT_TRUE(server.is_running()) << server.problem();
+  const uint64_t datagrams = talk_in_a_ring(server);
+  server.stop();
+  EXPECT_EQ(server.counters().to_clients, datagrams);
+  EXPECT_EQ(server.counters().shortcuts_in, 0U);
+}
+
 TEST_P(ServerTest, AWrongPasswordAllocatesNothing) {
   RunningServer server(config());
   ASSERT_TRUE(server.is_running()) << server.problem();

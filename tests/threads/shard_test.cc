@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <deque>
 
 #include "client/tools/client_socket.h"
 #include "client/turn_client.h"
@@ -30,7 +31,7 @@ class TwoShards {
       settings.relay.shard = i;
       settings.relay.shards = 2;
       shards_[i] = std::make_unique<Shard>(
-          std::move(settings), SharedWorld{policy_, quota_, ports_, channel_, events_},
+          std::move(settings), SharedWorld{policy_, quota_, ports_, channel_, events_, shortcuts_},
           make_authenticator(config_, {key}), std::make_unique<CsprngRandom>(),
           make_epoll_loop({.max_sockets = 64}));
       UdpSocketSpec spec;
@@ -45,6 +46,7 @@ class TwoShards {
   }
 
   Shard& shard(size_t i) { return *shards_[i]; }
+  const TransportAddress& address(size_t i) const { return addresses_[i]; }
   SharedPorts& ports() { return ports_; }
 
   /// Sends to that shard and steps it until it has something for the client, or has only deferred.
@@ -63,6 +65,7 @@ class TwoShards {
   QuotaLedger quota_{QuotaLimits{}};
   SharedPorts ports_;
   ShardEvents events_;
+  ShortcutRings shortcuts_{2};
   std::array<std::unique_ptr<Shard>, 2> shards_;
   ShardChannel channel_;
   std::array<TransportAddress, 2> addresses_;
@@ -142,6 +145,151 @@ TEST(Shard, AReservationNobodyClaimedAnyMoreGoesWithItsShard) {
     EXPECT_EQ(shards.ports().taken(), 0U);
   }
   EXPECT_EQ(count_descriptors(), descriptors);
+}
+
+/// A client of one of the shards.
+class Talker {
+ public:
+  Talker(TwoShards& shards, size_t shard)
+      : shards_(shards), shard_(shard), turn_(alice(), random_) {
+    turn_.allocate({}, read_clocks());
+    shards_.tell(shard_, turn_, end_);  // 401
+    shards_.tell(shard_, turn_, end_);
+    const auto granted = allocated(turn_);
+    CHECK(granted);
+    relayed_ = peer_address(granted->relayed[0]);
+  }
+
+  const PeerAddress& relayed() const { return relayed_; }
+  void bind_channel(const PeerAddress& peer) {
+    CHECK(turn_.bind_channel(peer, read_clocks()));
+    shards_.tell(shard_, turn_, end_);
+  }
+  void release() {
+    CHECK(turn_.release(read_clocks()));
+    shards_.tell(shard_, turn_, end_);
+  }
+  /// Its shard's pass included.
+  void send(const PeerAddress& peer, std::string_view text) {
+    std::array<uint8_t, 4'096> buffer;
+    const auto datagram = turn_.send(peer, bytes_of(text), buffer, read_clocks());
+    CHECK(datagram);
+    end_.send(shards_.address(shard_), *datagram);
+    shards_.shard(shard_).pass(read_clocks().monotonic + kPatience);
+  }
+  /// The next text that is there already; the peer's who sent it must be `from`.
+  std::optional<std::string> hear(const PeerAddress& from) {
+    while (auto arrived = end_.receive(Duration{})) {
+      turn_.handle(arrived->bytes, read_clocks());
+      while (const auto event = turn_.poll_event()) {
+        const auto* data = std::get_if<PeerDatagram>(&*event);
+        if (data == nullptr) continue;
+        EXPECT_EQ(data->peer, from);
+        heard_.emplace_back(text_of(data->data));
+      }
+    }
+    if (heard_.empty()) return std::nullopt;
+    std::string first = std::move(heard_.front());
+    heard_.pop_front();
+    return first;
+  }
+
+ private:
+  TwoShards& shards_;
+  size_t shard_;
+  CsprngRandom random_;
+  UdpEnd end_;
+  TurnClient turn_;
+  PeerAddress relayed_;
+  std::deque<std::string> heard_;
+};
+
+/// alice on the first shard, bob on the second, who have each other's permission.
+class TwoTalkers {
+ public:
+  TwoTalkers() {
+    alice.bind_channel(bob.relayed());
+    bob.bind_channel(alice.relayed());
+  }
+  void pass(size_t shard) { shards.shard(shard).pass(read_clocks().monotonic); }
+  const ShortcutCounters& of(size_t shard) { return shards.shard(shard).shortcut_counters(); }
+
+  TwoShards shards;
+  Talker alice{shards, 0};
+  Talker bob{shards, 1};
+};
+
+class ShardShortcuts : public testing::Test {
+ protected:
+  ~ShardShortcuts() override {
+    for (size_t i : {0, 1}) shards.shard(i).close();
+  }
+  TwoTalkers talkers;
+  TwoShards& shards = talkers.shards;
+  Talker& alice = talkers.alice;
+  Talker& bob = talkers.bob;
+};
+
+TEST_F(ShardShortcuts, CrossInOnePassOfEachShardBothWays) {
+  alice.send(bob.relayed(), "hello");
+  EXPECT_FALSE(bob.hear(alice.relayed())) << "the other shard has not run";
+  shards.shard(1).pass(read_clocks().monotonic + kPatience);  // it was woken
+  EXPECT_EQ(bob.hear(alice.relayed()), "hello");
+  bob.send(alice.relayed(), "hi");
+  shards.shard(0).pass(read_clocks().monotonic + kPatience);
+  EXPECT_EQ(alice.hear(bob.relayed()), "hi");
+  for (size_t i : {0, 1}) {
+    EXPECT_EQ(talkers.of(i).sent, 1U);
+    EXPECT_EQ(talkers.of(i).received, 1U);
+  }
+}
+
+TEST_F(ShardShortcuts, WhatTheRingDoesNotTakeGoesThroughTheKernel) {
+  constexpr uint32_t kMore = 20;
+  for (uint32_t i = 0; i < kShortcutSlots + kMore; ++i) {
+    alice.send(bob.relayed(), std::to_string(i));
+  }
+  EXPECT_EQ(talkers.of(0).sent, kShortcutSlots);
+  EXPECT_EQ(talkers.of(0).full, kMore);
+  for (int i = 0; i < 10; ++i) talkers.pass(1);
+  // Not what bob hears: so many at once are more than a socket's default buffer.
+  EXPECT_EQ(shards.shard(1).relay_counters().to_clients, kShortcutSlots + kMore);
+  EXPECT_EQ(talkers.of(1).received, kShortcutSlots);
+  alice.send(bob.relayed(), "there is room again");
+  EXPECT_EQ(talkers.of(0).sent, kShortcutSlots + 1);
+}
+
+TEST_F(ShardShortcuts, WhatIsTooLongForASlotGoesThroughTheKernel) {
+  const std::string longest(ShortcutSlot::kMaxPayload, 'x');
+  alice.send(bob.relayed(), longest);
+  talkers.pass(1);
+  EXPECT_EQ(bob.hear(alice.relayed()), longest);
+  EXPECT_EQ(talkers.of(0).too_long, 0U);
+  alice.send(bob.relayed(), longest + 'x');
+  talkers.pass(1);
+  EXPECT_EQ(bob.hear(alice.relayed()), longest + 'x');
+  EXPECT_EQ(talkers.of(0).too_long, 1U);
+}
+
+TEST_F(ShardShortcuts, AnAllocationThatEndsBeforeItsDatagramsAreTakenHearsNothing) {
+  alice.send(bob.relayed(), "too late");
+  shards.shard(1).close();
+  shards.shard(1).discard_messages();
+  EXPECT_FALSE(bob.hear(alice.relayed()));
+  EXPECT_EQ(talkers.of(1).received, 0U) << "what lies in a ring at the end is forgotten";
+  alice.send(bob.relayed(), "nobody is there");
+  EXPECT_EQ(shards.ports().taken(), 1U);
+}
+
+// Which of the two the loop brings first is its own business; one fate the datagram has.
+TEST_F(ShardShortcuts, APortThatIsGivenBackWhileADatagramIsUnderWay) {
+  alice.send(bob.relayed(), "to bob");
+  bob.release();
+  talkers.pass(1);
+  EXPECT_EQ(talkers.of(1).received, 1U);
+  const uint64_t dropped = shards.shard(1).relay_counters().drops_of(DropReason::no_allocation);
+  EXPECT_EQ(dropped, bob.hear(alice.relayed()) ? 0U : 1U);
+  EXPECT_EQ(shards.ports().taken(), 1U);
 }
 
 }  // namespace

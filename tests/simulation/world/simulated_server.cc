@@ -38,7 +38,8 @@ SimulatedServer::SimulatedServer(VirtualNetwork& network, const ServerSpec& spec
       policy_(policy_settings()),
       quota_({spec.limits.allocations, spec.limits.allocations_per_user, 0}),
       ports_({relay_ip()}, spec.ports, port_random_),
-      channel_(spec.shards, [this](uint8_t shard) { loops_[shard]->wake(); }) {
+      channel_(spec.shards, [this](uint8_t shard) { loops_[shard]->wake(); }),
+      shortcuts_(spec.shards) {
   for (uint8_t i = 0; i < spec.shards; ++i) {
     directories_.push_back(std::make_shared<SlowDirectory>(std::string{kRealm}));
     for (const char* name : {"dave", "erin"}) {
@@ -53,7 +54,7 @@ SimulatedServer::SimulatedServer(VirtualNetwork& network, const ServerSpec& spec
     settings.relay.shard = i;
     settings.relay.shards = spec.shards;
     shards_.push_back(std::make_unique<Shard>(
-        settings, SharedWorld{policy_, quota_, ports_, channel_, events_},
+        settings, SharedWorld{policy_, quota_, ports_, channel_, events_, shortcuts_},
         authenticator(directories_.back()),
         std::make_unique<SeededRandom>(network.random().next_u64()), std::move(loop)));
     UdpSocketSpec listener_spec;

@@ -52,6 +52,7 @@ class SimulatedServer {
   PortPools ports_;
   ShardEvents events_;
   ShardChannel channel_;
+  ShortcutRings shortcuts_;
   std::vector<std::shared_ptr<SlowDirectory>> directories_;
   std::vector<SimulatedLoop*> loops_;
   std::vector<std::unique_ptr<Shard>> shards_;
