@@ -60,7 +60,7 @@ TEST(Simulation, TheStormReachesEveryCorner) {
     simulation.storm();
     simulation.silence();
     for (const auto& shard : simulation.server().shards()) {
-      sum.add(shard->relay_counters(), shard->loop_counters());
+      sum.add(shard->relay_counters(), shard->loop_counters(), shard->shortcut_counters());
     }
   }
   const RelayCounters& relay = sum.relay();
@@ -76,6 +76,8 @@ TEST(Simulation, TheStormReachesEveryCorner) {
   EXPECT_GT(relay.reservations_expired, 0u);
   EXPECT_GT(relay.ports_occupied, 0u);
   EXPECT_GT(relay.to_clients, 0u);
+  EXPECT_GT(relay.shortcuts_here, 0u);
+  EXPECT_GT(sum.shortcuts().received, 0u) << "nobody called across shards";
   for (const DropReason why :
        {DropReason::unknown_protocol, DropReason::wrong_length, DropReason::no_allocation,
         DropReason::no_channel, DropReason::wrong_class, DropReason::response,

@@ -115,6 +115,11 @@ void PoliteClient::ping() {
 
 // The forgetful one asks nobody whether it still may.
 std::optional<Bytes> PoliteClient::write_ping(Bytes data, MutableBytes out) {
+  if (habits_.calls != nullptr) {
+    if (!habits_.calls->is_allocated()) return std::nullopt;
+    const PeerAddress callee = peer_address(habits_.calls->client_->relayed()[0]);
+    return client_->send(callee, data, out, network_.now());
+  }
   if (!habits_.is_forgetful) return client_->send(habits_.peer, data, out, network_.now());
   TransactionId id;
   random_.fill(id.bytes);
@@ -124,18 +129,32 @@ std::optional<Bytes> PoliteClient::write_ping(Bytes data, MutableBytes out) {
   return builder.finish();
 }
 
+void PoliteClient::on_data(const PeerDatagram& datagram) {
+  const bool is_call = datagram.peer.ip == SimulatedServer::relay_ip();
+  if (!is_call || !habits_.answers_calls) {
+    ++heard_;
+    return;
+  }
+  std::array<uint8_t, 512> out;
+  const auto answer = client_->send(datagram.peer, datagram.data, out, network_.now());
+  if (answer) network_.send({address_, server_, {answer->begin(), answer->end()}});
+}
+
 void PoliteClient::on_event(const TurnEvent& event) {
   if (const auto* allocated = std::get_if<Allocated>(&event)) {
     token_ = allocated->reservation_token;
     client_->create_permission(habits_.peer.ip, network_.now());
+    if (habits_.calls != nullptr || habits_.answers_calls) {
+      client_->create_permission(SimulatedServer::relay_ip(), network_.now());
+    }
     if (habits_.binds_channel && !habits_.is_forgetful) {
       client_->bind_channel(habits_.peer, network_.now());
     }
     ping();
   } else if (std::holds_alternative<PermissionInstalled>(event) && habits_.is_forgetful) {
     client_->drop_permission(habits_.peer.ip);
-  } else if (std::holds_alternative<PeerDatagram>(event)) {
-    ++heard_;
+  } else if (const auto* data = std::get_if<PeerDatagram>(&event)) {
+    on_data(*data);
   } else if (std::holds_alternative<AllocationLost>(event)) {
     begin();
   } else if (const auto* failure = std::get_if<RequestFailure>(&event)) {

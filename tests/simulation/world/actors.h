@@ -32,7 +32,9 @@ class PoliteClient {
     PeerAddress peer;
     bool binds_channel = true;
     bool reserves = false;  ///< EVEN-PORT with the R bit, and a second life that shows the token
-    bool is_forgetful = false;                 ///< lets its permission run out and goes on sending
+    PoliteClient* calls = nullptr;  ///< its peer is that client's relayed address, wherever it is
+    bool answers_calls = false;     ///< sends back what comes from a relayed address
+    bool is_forgetful = false;      ///< lets its permission run out and goes on sending
     Duration pause = std::chrono::seconds(2);  ///< between pings
   };
   PoliteClient(VirtualNetwork& network, TransportAddress server, Habits habits, uint64_t seed);
@@ -55,6 +57,7 @@ class PoliteClient {
   void ping();
   void on_event(const TurnEvent& event);
   std::optional<Bytes> write_ping(Bytes data, MutableBytes out);
+  void on_data(const PeerDatagram& datagram);
 
   VirtualNetwork& network_;
   TransportAddress server_;

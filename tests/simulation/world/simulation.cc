@@ -53,6 +53,20 @@ Simulation::Simulation(uint64_t seed)
     clients_.push_back(std::make_unique<PoliteClient>(network_, SimulatedServer::listener(),
                                                       std::move(habits), seed * 100 + i));
   }
+  // Three who call three others: both relay, and are of any two shards.
+  for (uint8_t i = 0; i < 6; ++i) {
+    const std::array<uint8_t, 4> ip{10, 1, 0, static_cast<uint8_t>(10 + i)};
+    PoliteClient::Habits habits{
+        .user = kUsers[i % std::size(kUsers)],
+        .ip = IpAddress::v4(ip),
+        .peer = peer_address(peers_[0]->address()),
+        .binds_channel = false,
+        .calls = i % 2 == 0 ? nullptr : clients_.back().get(),
+        .answers_calls = i % 2 == 0,
+    };
+    clients_.push_back(std::make_unique<PoliteClient>(network_, SimulatedServer::listener(),
+                                                      std::move(habits), seed * 100 + 50 + i));
+  }
   every(std::chrono::milliseconds(300), [this] { server_.answer_directories(); }, answers_);
 }
 
@@ -166,11 +180,14 @@ void Simulation::every(Duration pause, std::function<void()> what, const bool& w
 // One fate for every datagram that the loops brought, and one end for every request that was
 // deferred.
 void Simulation::check_fates() {
+  uint64_t crossing = 0;
   for (const auto& shard : server_.shards()) {
+    crossing += shard->shortcut_counters().sent - shard->shortcut_counters().received;
     const RelayCounters& relay = shard->relay_counters();
     const uint64_t dropped = std::accumulate(relay.drops.begin(), relay.drops.end(), uint64_t{0});
     const uint64_t icmp_dropped = shard->loop_counters().icmp_errors - relay.icmp_told;
-    require(relay.datagrams_in == shard->loop_counters().datagrams_in, "a datagram met no relay");
+    require(relay.datagrams_in == shard->loop_counters().datagrams_in + relay.shortcuts_in,
+            "a datagram met no relay");
     require(relay.datagrams_in + icmp_dropped ==
                 dropped + relay.answers + relay.forwards + relay.defers,
             "a datagram had no fate, or two");
@@ -179,6 +196,7 @@ void Simulation::check_fates() {
                                                        shard->relay().pending(),
             "a deferred request did not end once");
   }
+  require(crossing == 0, "a datagram was lost between two shards");
   for (const std::string& violation : laws_.violations()) require(false, violation);
 }
 
