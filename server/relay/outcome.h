@@ -80,8 +80,8 @@ struct Forward {  ///< header, payload and `padding` zero bytes, back to back, i
 struct Defer {  ///< later ends once as one of the others, or expires
   PendingId id;
 };
-/// A Forward, and counted as one, to a relayed address that another shard of this server holds: it
-/// need not pass the kernel.
+/// A Forward, and counted as one, to a relayed address of this server: no kernel need be between.
+/// What comes out of a Relay is for another shard: its own it delivers itself.
 struct Shortcut {
   Forward forward;   ///< the kernel's way, for when the short one is full
   PeerAddress from;  ///< the sender's relayed address: the peer whom the receiver hears
