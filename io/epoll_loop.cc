@@ -30,7 +30,7 @@ SocketId socket_of(uint64_t event) {
   return {static_cast<uint32_t>(event), static_cast<uint32_t>(event >> 32)};
 }
 
-class EpollLoop : public Loop {
+class alignas(64) EpollLoop : public Loop {
  public:
   EpollLoop(const LoopSettings& settings, int epoll, int wake_event);
   ~EpollLoop() override;

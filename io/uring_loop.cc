@@ -30,7 +30,7 @@ constexpr size_t kErrorsPerSocket = 16;  // read at a time
 // many sockets were ready, more may be.
 constexpr size_t kWorkPerEntry = 20;
 
-class UringLoop final : public Loop {
+class alignas(64) UringLoop final : public Loop {
  public:
   static Result<std::unique_ptr<UringLoop>, std::string> create(const LoopSettings& settings);
   ~UringLoop() override;

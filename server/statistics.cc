@@ -73,6 +73,7 @@ void log_statistics(const Log& log, const Statistics& sum) {
                        {"busy_polls", loop.busy_polls},
                        {"peers_connected", loop.peers_connected},
                        {"gso_sends", loop.gso_sends},
+                       {"gso_refused", loop.gso_refused},
                        {"gro_trains", loop.gro_trains},
                        {"kernel_drops", loop.kernel_drops},
                        {"send_drops", loop.send_would_block_drops + loop.send_error_drops},
