@@ -94,8 +94,6 @@ IpAddress IpAddress::any(AddressFamily family) {
 
 Bytes IpAddress::bytes() const { return Bytes{bytes_}.first(is_v4() ? 4 : 16); }
 
-bool IpAddress::is_unspecified() const { return all_zero(bytes_); }
-
 bool IpAddress::is_loopback() const {
   if (is_v4()) return bytes_[0] == 127;
   return all_zero(Bytes{bytes_}.first(15)) && bytes_[15] == 1;

@@ -4,6 +4,7 @@
 #include <array>
 #include <compare>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <optional>
 #include <string>
@@ -32,7 +33,7 @@ class IpAddress {
   AddressFamily family() const { return family_; }
   bool is_v4() const { return family_ == AddressFamily::ipv4; }
   Bytes bytes() const;  ///< 4 or 16 bytes, network order
-  bool is_unspecified() const;
+  bool is_unspecified() const { return words() == Words{}; }
   bool is_loopback() const;
   bool is_link_local() const;
   bool is_multicast() const;
@@ -46,8 +47,26 @@ class IpAddress {
   std::string to_string() const;
 
   friend auto operator<=>(const IpAddress&, const IpAddress&) = default;
+  /// Asked several times for each datagram.
+  friend bool operator==(const IpAddress& a, const IpAddress& b) {
+    return a.family_ == b.family_ && a.words() == b.words();
+  }
 
  private:
+  struct Words {
+    uint64_t first = 0;
+    uint64_t last = 0;
+    friend bool operator==(const Words& a, const Words& b) {
+      return ((a.first ^ b.first) | (a.last ^ b.last)) == 0;
+    }
+  };
+  Words words() const {
+    Words words;
+    std::memcpy(&words.first, bytes_.data(), sizeof words.first);
+    std::memcpy(&words.last, bytes_.data() + sizeof words.first, sizeof words.last);
+    return words;
+  }
+
   AddressFamily family_ = AddressFamily::ipv4;
   std::array<uint8_t, 16> bytes_{};  ///< IPv4 in the first four, the rest zero
 };
