@@ -222,7 +222,7 @@ void add_bench_arguments(CLI::App& app, BenchOptions& options) {
       },
       "A published set of these flags; `list` tells them")
       ->type_name("NAME");
-  app.add_option("URI", options.uri, "turn:HOST[:PORT][?transport=udp]");
+  app.add_option("URI", options.uri, "turn:HOST[:PORT][?transport=udp], or forward:HOST:PORT");
   app.add_option("--user", options.username, "User name")->type_name("U");
   app.add_option("--password", options.password, "Password; ${ENV} or file:PATH")->type_name("P");
   add_traffic(app, options);

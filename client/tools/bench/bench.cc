@@ -22,7 +22,27 @@ struct Refusal {
   std::string why;
 };
 
+Result<TransportAddress, Refusal> resolved(const TurnUri& uri) {
+  std::string error;
+  const auto addresses = resolve(uri.host, uri.port, error);
+  if (addresses.empty()) {
+    return Failure{Refusal{kBenchFailed, fmt::format("{}: {}", uri.host, error)}};
+  }
+  return addresses.front();
+}
+
+/// "forward:HOST:PORT": host and port as a turn URI has them, but the port is never left out.
+Result<TransportAddress, Refusal> find_forwarder(const std::string& text) {
+  const std::string endpoint = text.substr(kForwarderScheme.size());
+  const auto uri = TurnUri::parse("turn:" + endpoint);
+  if (!uri || !endpoint.ends_with(fmt::format(":{}", uri->port))) {
+    return Failure{Refusal{kBenchUsage, text + ": a bare forwarder is forward:HOST:PORT"}};
+  }
+  return resolved(*uri);
+}
+
 Result<TransportAddress, Refusal> find_server(const BenchOptions& options) {
+  if (options.is_forwarder()) return find_forwarder(options.uri);
   const auto uri = TurnUri::parse(options.uri);
   if (!uri)
     return Failure{Refusal{kBenchUsage, options.uri + ": " + std::string{text_of(uri.error())}}};
@@ -33,12 +53,7 @@ Result<TransportAddress, Refusal> find_server(const BenchOptions& options) {
     return Failure{
         Refusal{kBenchUsage, options.uri + ": only udp yet; the others come with streams"}};
   }
-  std::string error;
-  const auto addresses = resolve(uri->host, uri->port, error);
-  if (addresses.empty()) {
-    return Failure{Refusal{kBenchFailed, fmt::format("{}: {}", uri->host, error)}};
-  }
-  return addresses.front();
+  return resolved(*uri);
 }
 
 }  // namespace

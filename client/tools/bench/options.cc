@@ -50,6 +50,15 @@ std::optional<std::string> problem_in_relaying(const BenchOptions& options) {
   return std::nullopt;
 }
 
+std::optional<std::string> problem_in_forwarding(const BenchOptions& options) {
+  if (options.mode != BenchMode::relay) return "a bare forwarder only relays: --mode relay";
+  if (!options.floods.empty()) return "a bare forwarder knows no STUN: floods are for servers";
+  if (options.fanout > 1 && options.direction == RelayDirection::to_peer) {
+    return "a bare forwarder sends to one peer of each client: a fan-out goes to the clients";
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::string_view text_of(BenchMode mode) {
@@ -116,6 +125,9 @@ std::optional<std::string> problem_in(const BenchOptions& options) {
   }
   if (options.duration <= 0s || options.warmup < 0s) return "the run must last longer than 0 s";
   if (options.request_window == 0) return "there must be 1 request at least under way";
+  if (options.is_forwarder()) {
+    if (auto problem = problem_in_forwarding(options)) return problem;
+  }
   if (is_relaying(options)) return problem_in_relaying(options);
   return std::nullopt;
 }

@@ -46,8 +46,10 @@ struct VideoFrames {
   uint32_t per_second = 0;
 };
 
+inline constexpr std::string_view kForwarderScheme = "forward:";
+
 struct BenchOptions {
-  std::string uri;  ///< RFC 7065, udp only: "turn:127.0.0.1:3478"
+  std::string uri;  ///< RFC 7065, udp only: "turn:127.0.0.1:3478"; or "forward:127.0.0.1:40000"
   std::string username{};
   std::string password{};
   std::string workload{};  ///< the preset that the other values began as; empty: none
@@ -88,6 +90,8 @@ struct BenchOptions {
   bool json = false;
   bool quiet = false;  ///< no progress bar
 
+  /// A bare forwarder (bench/forwarder.h) is at the other end: no TURN, no credentials.
+  bool is_forwarder() const { return uri.starts_with(kForwarderScheme); }
   bool is_open_loop() const { return rate || frames || audio_rate > 0; }
 };
 

@@ -1,4 +1,4 @@
-// RelayClients: one thread's allocations, from their Allocate to their end.
+// RelayClients: one thread's clients of a relay, from their set-up to their end.
 #pragma once
 
 #include <cstdint>
@@ -6,47 +6,45 @@
 #include <string>
 #include <vector>
 
-#include "auth/random.h"
-#include "client/tools/bench/options.h"
-#include "client/turn_client.h"
+#include "client/tools/bench/relay_flow.h"
 #include "io/loop.h"
 
 namespace uturn {
 
-/// The clients of one thread of the generator. Their requests go through the loop; answers are
-/// handed in by whoever handles the loop's datagrams. At most `request_window` clients are busy at
-/// once, however many there are.
+/// What is the same whatever the relay speaks: who is set up, how many at once, who failed and why.
+/// Requests go through the loop; answers are handed in by whoever handles the loop's datagrams.
 class RelayClients {
  public:
   struct Client {
     SocketId socket;
-    TurnClient turn;
-    std::vector<PeerAddress> peers{};       ///< of this allocation
-    std::vector<ChannelNumber> channels{};  ///< one per peer; none where indications are used
+    std::vector<PeerAddress> peers{};  ///< of this client alone, one at least
     RelayedAddress relayed{};
-    uint32_t unconfirmed = 0;  ///< wishes without an answer
     enum class State : uint8_t { waiting, busy, ready, failed, released } state = State::waiting;
   };
 
-  RelayClients(Loop& loop, Random& random, const BenchOptions& options,
-               const TransportAddress& server);
+  /// At most `window` clients are busy at once, however many there are.
+  RelayClients(Loop& loop, const TransportAddress& server, uint32_t window)
+      : loop_(loop), server_(server), window_(window) {}
+  RelayClients(const RelayClients&) = delete;
+  virtual ~RelayClients() = default;
 
-  void add(SocketId socket, std::vector<PeerAddress> peers);
-
-  void on_answer(size_t client, MutableBytes datagram, Now now);
+  virtual void add(SocketId socket, std::vector<PeerAddress> peers);
+  virtual void on_answer(size_t client, MutableBytes datagram, Now now) = 0;
   /// An ICMP error told that nobody is there.
-  void on_unreachable(size_t client, Now now);
+  virtual void on_unreachable(size_t client, Now now) = 0;
+  /// What stands before the payloads from a client that is ready to one of its peers.
+  virtual FlowHeader header_to(size_t client, size_t peer) = 0;
 
   /// Begins what has room and repeats what is due; false once nobody is busy and nothing is left to
   /// begin.
   bool set_up_more(Now now);
   /// Refreshes in time. Visits a part of the clients at each call, all of them in `kRound`.
   void keep_up(Now now);
-  /// Like set_up_more(), deleting allocations.
+  /// Like set_up_more(), ending what was set up.
   bool release_more(Now now);
 
   Instant next_deadline() const;  ///< of those that are busy
-  std::vector<Client>& clients() { return clients_; }
+  const std::vector<Client>& clients() const { return clients_; }
   size_t ready() const { return ready_; }
   size_t lost() const { return lost_; }
   /// How often set-up failed, by error code or cause.
@@ -54,23 +52,33 @@ class RelayClients {
   /// Of the first failure, a sentence for people.
   const std::string& first_failure() const { return first_failure_; }
 
+ protected:
+  static constexpr const char* kTimeout = "timeout";  ///< a failure's name
+
+  Client& client(size_t index) { return clients_[index]; }
+  bool is_busy(size_t index) const { return clients_[index].state == Client::State::busy; }
+  bool is_releasing() const { return releasing_; }
+  void send(size_t index, Bytes message);
+
+  void become_busy(size_t index);
+  void become_ready(size_t index);
+  void fail(size_t index, const std::string& what, const std::string& why);
+  void note_loss() { ++lost_; }
+
  private:
   static constexpr Duration kRound = 2s;
 
+  virtual void begin_set_up(size_t client, Now now) = 0;   ///< of one that is busy
+  virtual void begin_release(size_t client, Now now) = 0;  ///< it becomes busy, or has no need to
+  virtual Instant deadline_of(size_t client) const = 0;    ///< kNever: it has nothing to do
+  virtual void on_deadline(size_t client, Now now) = 0;
+
   bool has_reason_to_stop() const;
-  void begin_set_up(size_t client, Now now);
-  void on_allocated(Client& client, const Allocated& allocated, Now now);
-  void confirm(Client& client);
-  void take_event(Client& client, const TurnEvent& event, Now now);
-  void fail(Client& client, const std::string& what, const std::string& why);
-  void carry_out(size_t client, Now now);  ///< what it wants to send, and what it has to tell
   void visit_busy(Now now);
-  bool is_busy(const Client& client) const { return client.state == Client::State::busy; }
 
   Loop& loop_;
-  Random& random_;
-  const BenchOptions& options_;
   TransportAddress server_;
+  uint32_t window_;
   std::vector<Client> clients_;
   std::vector<size_t> busy_;
   size_t next_ = 0;  ///< the first that has not been begun

@@ -19,6 +19,11 @@ std::optional<Bytes> relayed_data_in(MutableBytes datagram) {
   return message->value(AttributeType::data);
 }
 
+std::optional<Bytes> forwarded_data_in(Bytes datagram) {
+  if (text_of(datagram).starts_with(kForwarderSetUp)) return std::nullopt;
+  return datagram;
+}
+
 // ICMP type 3, codes 2 and 3; ICMPv6 type 1, code 4.
 bool is_hard_error(const IcmpError& error) {
   if (!error.destination.ip.is_v4()) return error.type == 1 && error.code == 4;

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 
+#include "client/tools/bench/forward_clients.h"
 #include "client/tools/bench/relay_datagram.h"
+#include "client/tools/bench/turn_clients.h"
 
 namespace uturn {
 namespace {
@@ -34,6 +36,13 @@ uint32_t peers_of(const BenchOptions& options, uint32_t allocations) {
   return std::max(options.fanout, *options.peers / options.threads);
 }
 
+std::unique_ptr<RelayClients> make_clients(Loop& loop, Random& random, const RelayRun& run) {
+  if (!run.options.is_forwarder()) {
+    return std::make_unique<TurnClients>(loop, random, run.options, run.server);
+  }
+  return std::make_unique<ForwardClients>(loop, run.server, run.options.request_window);
+}
+
 }  // namespace
 
 LoopSettings RelayGenerator::loop_settings(const BenchOptions& options, uint32_t allocations) {
@@ -50,7 +59,8 @@ RelayGenerator::RelayGenerator(std::unique_ptr<Loop> loop, RelayRun& run, uint32
       options_(run.options),
       loop_(std::move(loop)),
       allocations_(allocations),
-      clients_(*loop_, random_, run.options, run.server),
+      clients_(make_clients(*loop_, random_, run)),
+      is_forwarder_(run.options.is_forwarder()),
       run_id_(static_cast<uint32_t>(random_.next_u64())),
       flows_per_allocation_(uturn::flows_per_allocation(options_)),
       filler_(std::max(options_.payload, kAudioPayload)),
@@ -75,19 +85,19 @@ Result<Done, std::string> RelayGenerator::open_sockets() {
       const size_t peer = (size_t{i} * options_.fanout + j) % peer_sockets_.size();
       of_client.push_back(peer_address(loop_->local_address(peer_sockets_[peer])));
     }
-    clients_.add((*clients)[i], std::move(of_client));
+    clients_->add((*clients)[i], std::move(of_client));
   }
   return Done{};
 }
 
 Result<Done, std::string> RelayGenerator::set_up() {
   uint64_t told = 0;
-  while (clients_.set_up_more(loop_->now())) {
-    loop_->run_pass(*this, clients_.next_deadline());
-    run_.ready.fetch_add(clients_.ready() - told, std::memory_order_relaxed);
-    told = clients_.ready();
+  while (clients_->set_up_more(loop_->now())) {
+    loop_->run_pass(*this, clients_->next_deadline());
+    run_.ready.fetch_add(clients_->ready() - told, std::memory_order_relaxed);
+    told = clients_->ready();
   }
-  if (clients_.ready() == 0) return Failure{clients_.first_failure()};
+  if (clients_->ready() == 0) return Failure{clients_->first_failure()};
   make_flows();
   return Done{};
 }
@@ -98,17 +108,17 @@ void RelayGenerator::make_flows() {
       options_.direction == RelayDirection::to_client || options_.direction == RelayDirection::both;
   // Beside an SFU's many peers the client sends one stream.
   const size_t uplinks = to_client ? 1 : options_.fanout;
-  const auto& clients = clients_.clients();
+  const auto& clients = clients_->clients();
   for (size_t i = 0; i < clients.size(); ++i) {
     if (clients[i].state != RelayClients::Client::State::ready) continue;
-    for (size_t j = 0; to_peer && j < uplinks; ++j) add_flow(clients[i], i, j, false);
-    for (size_t j = 0; to_client && j < options_.fanout; ++j) add_flow(clients[i], i, j, true);
+    for (size_t j = 0; to_peer && j < uplinks; ++j) add_flow(i, j, false);
+    for (size_t j = 0; to_client && j < options_.fanout; ++j) add_flow(i, j, true);
   }
-  CHECK(flows_.size() == clients_.ready() * flows_per_allocation_);
+  CHECK(flows_.size() == clients_->ready() * flows_per_allocation_);
 }
 
-void RelayGenerator::add_flow(const RelayClients::Client& client, size_t index, size_t peer,
-                              bool to_client) {
+void RelayGenerator::add_flow(size_t index, size_t peer, bool to_client) {
+  const RelayClients::Client& client = clients_->clients()[index];
   const size_t socket = (index * options_.fanout + peer) % peer_sockets_.size();
   RelayFlow flow;
   flow.is_to_client = to_client;
@@ -120,27 +130,21 @@ void RelayGenerator::add_flow(const RelayClients::Client& client, size_t index, 
   } else {
     flow.via = client.socket;
     flow.to = run_.server;
+    flow.header = clients_->header_to(index, peer);
     flow.sender = index;
     flow.receiver = kPeerTag + socket;
-    if (options_.via == RelayVia::channel) {
-      flow.header = FlowHeader::channel_data(client.channels[peer]);
-    } else {
-      TransactionId id;
-      random_.fill(id.bytes);
-      flow.header = FlowHeader::send_indication(client.peers[peer], id);
-    }
   }
   flows_.push_back(flow);
 }
 
 void RelayGenerator::relay(const RelayTimes& times) {
   times_ = times;
-  const auto allocations = static_cast<uint32_t>(clients_.ready());
+  const auto allocations = static_cast<uint32_t>(clients_->ready());
   if (options_.is_open_loop()) pacer_.emplace(options_, allocations, times.start);
   for (Now now = loop_->now(); now.monotonic < times.end; now = loop_->now()) {
     if (now.monotonic >= times.start) {
       pacer_ ? send_open_loop(now) : send_closed_loop(now);
-      clients_.keep_up(now);
+      clients_->keep_up(now);
     }
     const uint64_t before = finished_;
     loop_->run_pass(*this, next_wake(now));
@@ -159,7 +163,7 @@ void RelayGenerator::send_closed_loop(Now now) {
   while (has_room() && arena_slots_ - arena_used_ >= cost) {
     send_turn({next_turn_, options_.burst, options_.payload, now.monotonic});
     outstanding_.sent(now.monotonic, cost);
-    next_turn_ = (next_turn_ + 1) % static_cast<uint32_t>(clients_.ready());
+    next_turn_ = (next_turn_ + 1) % static_cast<uint32_t>(clients_->ready());
   }
 }
 
@@ -221,9 +225,9 @@ void RelayGenerator::take_generator_drops() {
 
 void RelayGenerator::release() {
   const Instant until = loop_->now().monotonic + kReleaseTime;
-  for (Now now = loop_->now(); now.monotonic < until && clients_.release_more(now);
+  for (Now now = loop_->now(); now.monotonic < until && clients_->release_more(now);
        now = loop_->now()) {
-    loop_->run_pass(*this, std::min(until, clients_.next_deadline()));
+    loop_->run_pass(*this, std::min(until, clients_->next_deadline()));
   }
 }
 
@@ -240,16 +244,20 @@ void RelayGenerator::on_datagrams(std::span<ReceivedDatagram> batch) {
 
 void RelayGenerator::on_icmp_error(const IcmpError& error) {
   if (error.tag < kPeerTag && is_hard_error(error))
-    clients_.on_unreachable(error.tag, loop_->now());
+    clients_->on_unreachable(error.tag, loop_->now());
 }
 
 void RelayGenerator::on_client_datagram(const ReceivedDatagram& datagram, Now now) {
   if (datagram.from != run_.server) {
     ++counts_.unknown;
-  } else if (const auto data = relayed_data_in(datagram.packet.bytes())) {
+    return;
+  }
+  const MutableBytes bytes = datagram.packet.bytes();
+  const auto data = is_forwarder_ ? forwarded_data_in(bytes) : relayed_data_in(bytes);
+  if (data) {
     on_payload(*data, datagram.tag, now);
   } else {
-    clients_.on_answer(datagram.tag, datagram.packet.bytes(), now);
+    clients_->on_answer(datagram.tag, bytes, now);
   }
 }
 

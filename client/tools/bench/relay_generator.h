@@ -48,7 +48,7 @@ class RelayGenerator final : public LoopHandler {
   void relay(const RelayTimes& times);
   void release();
 
-  const RelayClients& clients() const { return clients_; }
+  const RelayClients& clients() const { return *clients_; }
   const RelayCounts& counts() const { return counts_; }
 
  private:
@@ -57,7 +57,7 @@ class RelayGenerator final : public LoopHandler {
   void on_wake() override {}
 
   void make_flows();
-  void add_flow(const RelayClients::Client& client, size_t index, size_t peer, bool to_client);
+  void add_flow(size_t client, size_t peer, bool to_client);
 
   void send_closed_loop(Now now);
   void send_open_loop(Now now);
@@ -80,7 +80,8 @@ class RelayGenerator final : public LoopHandler {
   std::unique_ptr<Loop> loop_;
   CsprngRandom random_;
   uint32_t allocations_;
-  RelayClients clients_;
+  std::unique_ptr<RelayClients> clients_;
+  const bool is_forwarder_;  ///< at the other end: no headers
   std::vector<SocketId> peer_sockets_;
 
   uint32_t run_id_;

@@ -166,6 +166,12 @@ Result<Done, std::string> set_up_and_measure(Gates& gates, RelayRun& run,
 /// address it relays from.
 std::string why_nothing_came(const RelayRun& run, const RelayReport& relay) {
   const std::string peer = run.peers.addresses.front().to_string();
+  if (run.options.is_forwarder()) {
+    return fmt::format(
+        "{} packets were sent and none came through: there is no way between {} and the address "
+        "that the forwarder relays from, or a firewall stands in it",
+        relay.sent, peer);
+  }
   return fmt::format(
       "{} packets were sent and none came through: the server's peer rules forbid {} (uturn: "
       "--allow-peer {}), or a firewall stands before the relay ports",

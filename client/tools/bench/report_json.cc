@@ -167,7 +167,7 @@ void print_json(const BenchReport& report, std::ostream& out) {
   json["workload"] = options.workload.empty() ? Json(nullptr) : Json(options.workload);
   json["mode"] = text_of(options.mode);
   json["uri"] = options.uri;
-  json["server"] = "turn:" + report.server;
+  json["server"] = (options.is_forwarder() ? "forward:" : "turn:") + report.server;
   json["transport"] = "udp";
   if (!report.io.empty()) json["io"] = report.io;
   json["settings"] = json_of(options);
