@@ -57,7 +57,7 @@ class Subject {
 class Turn final : public Subject {
  public:
   explicit Turn(std::unique_ptr<Loop> loop)
-      : shard_(ShardSettings{}, SharedWorld{policy_, quota_, ports_, channel_, events_},
+      : shard_(ShardSettings{}, SharedWorld{policy_, quota_, ports_, channel_, events_, shortcuts_},
                std::make_unique<Authenticator>(
                    Authenticator::Settings{
                        .realm = "example.org", .required = false, .nonce = {.keys = {NonceKey{}}}},
@@ -88,6 +88,7 @@ class Turn final : public Subject {
   SharedPorts ports_{{kLoopback}, PortRange{}};
   ShardChannel channel_{1, [this](uint8_t) { shard_.wake(); }};
   ShardEvents events_;
+  ShortcutRings shortcuts_{1};
   Shard shard_;
 };
 

@@ -67,6 +67,7 @@ class MeasuredRelay {
     bool ask_for_reservation(uint8_t, uint64_t, std::string_view, PendingId) override {
       return false;
     }
+    void expect_shortcuts_to(uint8_t) override {}
   };
 
   void allocate(uint32_t i) {
