@@ -10,14 +10,8 @@
 #include <cerrno>
 #include <vector>
 
-#include "io/batch_wait.h"
-#include "io/busy_peers.h"
-#include "io/clock.h"
-#include "io/datagram_reader.h"
+#include "io/epoll_loop_class.h"
 #include "io/error_queue.h"
-#include "io/lent_buffers.h"
-#include "io/send_runs.h"
-#include "io/udp_socket.h"
 
 namespace uturn {
 namespace {
@@ -30,79 +24,7 @@ SocketId socket_of(uint64_t event) {
   return {static_cast<uint32_t>(event), static_cast<uint32_t>(event >> 32)};
 }
 
-class alignas(64) EpollLoop : public Loop {
- public:
-  EpollLoop(const LoopSettings& settings, int epoll, int wake_event);
-  ~EpollLoop() override;
-
-  void start() override;
-  Result<SocketId, OpenError> open(const UdpSocketSpec& spec, uint64_t tag) override;
-  Result<SocketId, OpenError> adopt(LooseSocket loose, const UdpSocketSpec& spec, uint64_t tag,
-                                    bool discard_queued) override;
-  LooseSocket detach(SocketId id) override;
-  void close_loose(LooseSocket loose) override { ::close(loose.handle); }
-  void close(SocketId id) override;
-  TransportAddress local_address(SocketId id) const override;
-
-  void send(const OutgoingDatagram& datagram) override;
-  MutableBytes lend(size_t size) override;
-  void run_pass(LoopHandler& handler, Instant wake_at) override;
-  void flush() override;
-
-  Now now() const override { return clock_.now(); }
-  void wake() override;
-  const LoopCounters& counters() const override { return counters_; }
-  std::string_view name() const override { return "epoll"; }
-
- private:
-  // How many datagrams one ready socket may read in this pass.
-  struct Shares {
-    uint32_t listener = 0;
-    uint32_t relay = 0;
-  };
-
-  Result<SocketId, OpenError> add(UdpSocket socket, const UdpSocketSpec& spec, uint64_t tag);
-  std::optional<SocketId> watch(UdpSocket socket, const OpenSocket& as);
-  std::span<const epoll_event> wait(Instant until);
-  void gather(Instant until);
-  int spin(Instant until);
-  int wait_for(Instant until);
-  int wait_finely(Duration rest);
-  void read(std::span<const epoll_event> events);
-  Shares shares_of(std::span<const epoll_event> events);
-  void read_errors(SocketId id, const OpenSocket& socket);
-  void hand_over(LoopHandler& handler);
-  bool take_wakes();
-
-  size_t send_runs_from(size_t first);
-  void count_sent(const SendRun& run);
-  void send_singly(const SendRun& run);
-  void count_dropped(SendFate fate, uint64_t datagrams);
-  void send_unfragmented(const OpenSocket& socket, const OutgoingDatagram& datagram);
-  void connect_busy_peers();
-  SocketId open_twin(SocketId owner);
-  void close_twin(SocketId owner);
-
-  LoopSettings settings_;
-  int epoll_;
-  int wake_event_;
-  Clock clock_;
-  BatchWait batch_wait_;
-  Instant pass_time_;  ///< as of this pass: near enough for what is remembered for a minute
-  LoopCounters counters_;
-  SocketTable sockets_;
-  DatagramReader reader_;
-  SendQueue queue_;
-  BusyPeers busy_peers_;
-  LentBuffers lent_;
-  std::vector<epoll_event> events_;
-  std::vector<IcmpError> errors_;
-  size_t errors_read_ = 0;
-  size_t turn_ = 0;  ///< which of the ready sockets is read first
-  bool was_woken_ = false;
-  bool has_fine_wait_ = true;                 ///< epoll_pwait2, until it was refused
-  std::atomic<bool> wake_under_way_ = false;  ///< spares the callers of wake() the system call
-};
+}  // namespace
 
 EpollLoop::EpollLoop(const LoopSettings& settings, int epoll, int wake_event)
     : settings_(settings),
@@ -468,8 +390,6 @@ void EpollLoop::send_unfragmented(const OpenSocket& socket, const OutgoingDatagr
   flush();
   if (is_v4) set_dont_fragment(socket.fd, false);
 }
-
-}  // namespace
 
 Result<std::unique_ptr<Loop>, std::string> try_epoll_loop(const LoopSettings& settings) {
   const int epoll = ::epoll_create1(EPOLL_CLOEXEC);
