@@ -72,7 +72,7 @@ Result<SocketId, OpenError> EpollLoop::adopt(LooseSocket loose, const UdpSocketS
 LooseSocket EpollLoop::detach(SocketId id) {
   OpenSocket* socket = sockets_.find(id);
   if (!socket) return {};
-  flush();
+  if (queue_.uses(socket->fd)) flush();
   close_twin(id);
   ::epoll_ctl(epoll_, EPOLL_CTL_DEL, socket->fd, nullptr);
   const LooseSocket loose{socket->fd};
@@ -132,7 +132,9 @@ SocketId EpollLoop::open_twin(SocketId owner) {
 // Closing ends epoll's watch as well.
 void EpollLoop::close_twin(SocketId owner) {
   if (const SocketId twin = busy_peers_.twin_of(owner); twin.is_valid()) {
-    ::close(sockets_.find(twin)->fd);
+    const int fd = sockets_.find(twin)->fd;
+    if (queue_.uses(fd)) flush();
+    ::close(fd);
     sockets_.remove(twin);
   }
   busy_peers_.forget(owner);
@@ -176,10 +178,11 @@ void EpollLoop::wake() {
 
 Result<SocketId, OpenError> EpollLoop::add(UdpSocket socket, const UdpSocketSpec& spec,
                                            uint64_t tag) {
-  const OpenSocket as{.kind = spec.kind,
-                      .large_buffers = spec.kind == SocketKind::listener,
-                      .tag = tag,
-                      .address = socket.local_address()};
+  const OpenSocket as{
+      .kind = spec.kind,
+      .large_buffers = spec.kind == SocketKind::listener,
+      .tag = tag,
+      .address = spec.address.port != 0 ? TransportAddress{spec.address} : socket.local_address()};
   const auto id = watch(std::move(socket), as);
   if (!id) return Failure{OpenError::no_descriptors};  // epoll's watches are limited per user, too
   return *id;

@@ -3,6 +3,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -58,6 +59,8 @@ class SendQueue {
 
   bool is_full() const { return datagrams_.size() == capacity_; }
   bool empty() const { return datagrams_.empty(); }
+  /// Is anything of this descriptor queued? As long as the queue has runs: for sockets that close.
+  bool uses(int fd) const { return std::ranges::find(runs_, fd, &SendRun::fd) != runs_.end(); }
 
   /// `socket` is what `datagram.via` names. Not when full.
   void add(const OpenSocket& socket, const OutgoingDatagram& datagram, Instant now) {

@@ -94,7 +94,8 @@ Result<SocketId, OpenError> UringLoop::add(UdpSocket socket, const UdpSocketSpec
                                 .kind = spec.kind,
                                 .large_buffers = spec.kind == SocketKind::listener,
                                 .tag = tag,
-                                .address = socket.local_address()});
+                                .address = spec.address.port != 0 ? TransportAddress{spec.address}
+                                                                  : socket.local_address()});
   if (!id) return Failure{OpenError::no_descriptors};
   socket.release();
   receiver_.begin(*id);
@@ -107,8 +108,10 @@ OpenSocket* UringLoop::find(SocketId id) {
 }
 
 void UringLoop::close(SocketId id) {
-  if (!find(id)) return;
-  flush();  // what was queued must not leave by another socket that gets the same descriptor
+  const OpenSocket* socket = find(id);
+  if (!socket) return;
+  // What was queued must not leave by another socket that gets the same descriptor.
+  if (sender_.queue().uses(socket->fd)) flush();
   close_twin(id);
   close_socket(id);
 }
@@ -120,7 +123,10 @@ void UringLoop::close_socket(SocketId id) {
 }
 
 void UringLoop::close_twin(SocketId owner) {
-  if (const SocketId twin = busy_peers_.twin_of(owner); twin.is_valid()) close_socket(twin);
+  if (const SocketId twin = busy_peers_.twin_of(owner); twin.is_valid()) {
+    if (sender_.queue().uses(sockets_.find(twin)->fd)) flush();
+    close_socket(twin);
+  }
   busy_peers_.forget(owner);
   counters_.twins = busy_peers_.twins();
 }
@@ -128,7 +134,7 @@ void UringLoop::close_twin(SocketId owner) {
 LooseSocket UringLoop::detach(SocketId id) {
   const OpenSocket* socket = find(id);
   if (!socket) return {};
-  flush();
+  if (sender_.queue().uses(socket->fd)) flush();
   close_twin(id);
   stop_receiving(id);
   const LooseSocket loose{socket->fd};
