@@ -12,6 +12,7 @@
 
 #include "io/epoll_loop_class.h"
 #include "io/error_queue.h"
+#include "io/twins.h"
 
 namespace uturn {
 namespace {
@@ -108,27 +109,6 @@ void EpollLoop::send(const OutgoingDatagram& datagram) {
   queue_.add(*socket, datagram, pass_time_);
 }
 
-// Between two passes, when nothing is queued.
-void EpollLoop::connect_busy_peers() {
-  busy_peers_.connect_busy([this](SocketId owner) { return open_twin(owner); },
-                           [this](SocketId twin, const BusyPeers::Peer& peer) {
-                             ++counters_.peers_connected;
-                             return connect_twin(sockets_.find(twin)->fd, peer.to,
-                                                 {peer.dscp, peer.ecn, peer.ttl, false, {}});
-                           });
-  counters_.twins = busy_peers_.twins();
-}
-
-SocketId EpollLoop::open_twin(SocketId owner) {
-  const OpenSocket* socket = sockets_.find(owner);
-  if (!socket || socket->is_wildcard()) return {};
-  auto opened = UdpSocket::open_twin(socket->fd);
-  if (!opened) return {};
-  OpenSocket twin{
-      .is_connected = true, .tag = socket->tag, .address = socket->address, .owner = owner};
-  return watch(std::move(*opened), twin).value_or(SocketId{});
-}
-
 // Closing ends epoll's watch as well.
 void EpollLoop::close_twin(SocketId owner) {
   if (const SocketId twin = busy_peers_.twin_of(owner); twin.is_valid()) {
@@ -159,7 +139,10 @@ void EpollLoop::run_pass(LoopHandler& handler, Instant wake_at) {
   hand_over(handler);
   flush();
   batch_wait_.on_pass(pass_time_, counters_.datagrams_in);
-  connect_busy_peers();
+  connect_busy_peers(busy_peers_, sockets_, counters_,
+                     [this](UdpSocket twin, const OpenSocket& as) {
+                       return watch(std::move(twin), as).value_or(SocketId{});
+                     });
   lent_.start_over();
 }
 
@@ -188,10 +171,9 @@ Result<SocketId, OpenError> EpollLoop::add(UdpSocket socket, const UdpSocketSpec
   return *id;
 }
 
-std::optional<SocketId> EpollLoop::watch(UdpSocket socket, const OpenSocket& as) {
-  OpenSocket with_descriptor = as;
-  with_descriptor.fd = socket.fd();
-  const auto id = sockets_.add(with_descriptor);
+std::optional<SocketId> EpollLoop::watch(UdpSocket socket, OpenSocket as) {
+  as.fd = socket.fd();
+  const auto id = sockets_.add(as);
   if (!id) return std::nullopt;
   epoll_event event{};
   event.events = EPOLLIN;

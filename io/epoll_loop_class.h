@@ -49,7 +49,7 @@ class alignas(64) EpollLoop : public Loop {
   };
 
   Result<SocketId, OpenError> add(UdpSocket socket, const UdpSocketSpec& spec, uint64_t tag);
-  std::optional<SocketId> watch(UdpSocket socket, const OpenSocket& as);
+  std::optional<SocketId> watch(UdpSocket socket, OpenSocket as);
   std::span<const epoll_event> wait(Instant until);
   void gather(Instant until);
   int spin(Instant until);
@@ -66,8 +66,6 @@ class alignas(64) EpollLoop : public Loop {
   void send_singly(const SendRun& run);
   void count_dropped(SendFate fate, uint64_t datagrams);
   void send_unfragmented(const OpenSocket& socket, const OutgoingDatagram& datagram);
-  void connect_busy_peers();
-  SocketId open_twin(SocketId owner);
   void close_twin(SocketId owner);
 
   LoopSettings settings_;

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "io/error_queue.h"
+#include "io/twins.h"
 #include "io/uring_loop_class.h"
 
 namespace uturn {
@@ -90,16 +91,23 @@ Result<SocketId, OpenError> UringLoop::adopt(LooseSocket loose, const UdpSocketS
 
 Result<SocketId, OpenError> UringLoop::add(UdpSocket socket, const UdpSocketSpec& spec,
                                            uint64_t tag) {
-  const auto id = sockets_.add({.fd = socket.fd(),
-                                .kind = spec.kind,
-                                .large_buffers = spec.kind == SocketKind::listener,
-                                .tag = tag,
-                                .address = spec.address.port != 0 ? TransportAddress{spec.address}
-                                                                  : socket.local_address()});
+  const OpenSocket as{
+      .kind = spec.kind,
+      .large_buffers = spec.kind == SocketKind::listener,
+      .tag = tag,
+      .address = spec.address.port != 0 ? TransportAddress{spec.address} : socket.local_address()};
+  const auto id = watch(std::move(socket), as);
   if (!id) return Failure{OpenError::no_descriptors};
+  return *id;
+}
+
+std::optional<SocketId> UringLoop::watch(UdpSocket socket, OpenSocket as) {
+  as.fd = socket.fd();
+  const auto id = sockets_.add(as);
+  if (!id) return std::nullopt;
   socket.release();
   receiver_.begin(*id);
-  return *id;
+  return id;
 }
 
 OpenSocket* UringLoop::find(SocketId id) {
@@ -167,7 +175,10 @@ void UringLoop::run_pass(LoopHandler& handler, Instant wake_at) {
   hand_over(handler);
   flush();
   batch_wait_.on_pass(pass_began_, counters_.datagrams_in);
-  connect_busy_peers();
+  connect_busy_peers(busy_peers_, sockets_, counters_,
+                     [this](UdpSocket twin, const OpenSocket& as) {
+                       return watch(std::move(twin), as).value_or(SocketId{});
+                     });
   receiver_.give_back();
   lent_.start_over();
 }
@@ -346,33 +357,6 @@ void UringLoop::send(const OutgoingDatagram& datagram) {
     }
   }
   sender_.queue().add(*socket, datagram, pass_began_);
-}
-
-// Between two passes, when nothing is queued.
-void UringLoop::connect_busy_peers() {
-  busy_peers_.connect_busy([this](SocketId owner) { return open_twin(owner); },
-                           [this](SocketId twin, const BusyPeers::Peer& peer) {
-                             ++counters_.peers_connected;
-                             return connect_twin(sockets_.find(twin)->fd, peer.to,
-                                                 {peer.dscp, peer.ecn, peer.ttl, false, {}});
-                           });
-  counters_.twins = busy_peers_.twins();
-}
-
-SocketId UringLoop::open_twin(SocketId owner) {
-  const OpenSocket* socket = find(owner);
-  if (!socket || socket->is_wildcard()) return {};
-  auto opened = UdpSocket::open_twin(socket->fd);
-  if (!opened) return {};
-  const auto id = sockets_.add({.fd = opened->fd(),
-                                .is_connected = true,
-                                .tag = socket->tag,
-                                .address = socket->address,
-                                .owner = owner});
-  if (!id) return {};
-  opened->release();
-  receiver_.begin(*id);
-  return *id;
 }
 
 // Alone between two changes of the socket's own DF on IPv4; IPv6 has a control message for it.

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -50,6 +51,7 @@ class alignas(64) UringLoop final : public Loop {
 
   OpenSocket* find(SocketId id);
   Result<SocketId, OpenError> add(UdpSocket socket, const UdpSocketSpec& spec, uint64_t tag);
+  std::optional<SocketId> watch(UdpSocket socket, OpenSocket as);
   void stop_receiving(SocketId id);
   void wait(Instant wake_at);
   Duration time_until(Instant wake_at) const;
@@ -61,8 +63,6 @@ class alignas(64) UringLoop final : public Loop {
   void on_completions_lost();
   void give_up_lost_sends();
   void send_unfragmented(const OpenSocket& socket, const OutgoingDatagram& datagram);
-  void connect_busy_peers();
-  SocketId open_twin(SocketId owner);
   void close_twin(SocketId owner);
   void close_socket(SocketId id);
   void read_error_queues();
