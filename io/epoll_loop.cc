@@ -129,6 +129,11 @@ MutableBytes EpollLoop::lend(size_t size) {
   return lent_.lend(size);
 }
 
+Streams& EpollLoop::streams() {
+  CHECK(!"not implemented yet");
+  std::abort();
+}
+
 void EpollLoop::run_pass(LoopHandler& handler, Instant wake_at) {
   ++counters_.passes;
   flush();

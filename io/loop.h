@@ -8,6 +8,8 @@
 #include <span>
 #include <string>
 
+#include "io/loose_socket.h"
+#include "io/streams.h"
 #include "protocol/bytes.h"
 #include "protocol/result.h"
 #include "protocol/time.h"
@@ -39,13 +41,6 @@ enum class OpenError : uint8_t {
   no_permission,
   no_descriptors,  ///< of the process or the system, or the loop's socket table is full
   other,
-};
-
-/// A socket that no loop owns, on its way to one (listeners are bound before any shard reads;
-/// reservations change shards). Plain data, so that it can cross threads: adopt it, or close it by
-/// close_loose().
-struct LooseSocket {
-  int handle = -1;
 };
 
 /// One datagram as it arrived. Views stay valid until the pass ends, its sends included.
@@ -110,6 +105,14 @@ struct LoopCounters {
   uint64_t busy_polls = 0;       ///< looks of a loop that spins before it sleeps
   uint64_t peers_connected = 0;  ///< connections of twins: see BusyPeers
   uint64_t twins = 0;            ///< open now
+
+  uint64_t streams = 0;  ///< connections open now
+  uint64_t streams_accepted = 0;
+  uint64_t streams_refused = 0;  ///< accepts that failed; most of them are tried again
+  uint64_t stream_reads = 0;     ///< that brought bytes
+  uint64_t stream_writes = 0;    ///< that took bytes
+  uint64_t stream_bytes_in = 0;
+  uint64_t stream_bytes_out = 0;
 };
 
 /// Whoever handles what a loop brings: the shard. One call per batch, not per datagram.
@@ -119,6 +122,10 @@ class LoopHandler {
   virtual void on_datagrams(std::span<ReceivedDatagram> batch) = 0;
   virtual void on_icmp_error(const IcmpError& error) = 0;
   virtual void on_wake() = 0;  ///< somebody called wake(); several calls may fold into one
+
+  // For whoever has streams: see io/streams.h.
+  virtual void on_accepted(std::span<const AcceptedStream>) {}
+  virtual void on_stream_events(std::span<const StreamEvent>) {}
 };
 
 struct LoopSettings {
@@ -129,7 +136,10 @@ struct LoopSettings {
   uint32_t large_buffers = 256;    ///< of 64 KiB payload, for GRO and whatever was truncated
   uint32_t icmp_errors_per_pass = 64;
   uint32_t twins = 2'048;  ///< second sockets for busy peers, at the most; within max_sockets
-  bool gso = true;         ///< false: the start-up self-test failed
+  uint32_t max_streams = 20'000;   ///< connections and their listeners: a table of their own
+  uint32_t stream_events = 256;    ///< told in one pass at the most
+  uint32_t accepts_per_pass = 64;  ///< of all listeners
+  bool gso = true;                 ///< false: the start-up self-test failed
   bool gro = true;
   /// Under load a wait lets arrivals gather for up to this long (batch_wait.h); 0: never. Deadlines
   /// are kept; a wake() is heard when the gathering ends.
@@ -142,8 +152,9 @@ struct LoopSettings {
 /// start().
 ///
 /// A pass: wait until something arrives, somebody wakes, or `wake_at` is reached; read at most
-/// `batch` datagrams and `icmp_errors_per_pass` errors; hand them to the handler; send what was
-/// queued. No socket starves another: what a pass leaves is read by the next. Sending never blocks:
+/// `batch` datagrams and `icmp_errors_per_pass` errors, accept at most `accepts_per_pass`
+/// connections; hand them and at most `stream_events` events to the handler; send what was queued.
+/// No socket starves another: what a pass leaves is read by the next. Sending never blocks:
 /// a full socket drops and counts.
 class Loop {
  public:
@@ -175,6 +186,10 @@ class Loop {
   /// A buffer for an answer, at least `size` bytes (up to 2048), valid until the pass ends. Lending
   /// more than the send queue is long flushes early.
   virtual MutableBytes lend(size_t size) = 0;
+
+  /// The stream sockets of this loop. Their ids are not those of datagram sockets: a call of the
+  /// one kind never means a socket of the other.
+  virtual Streams& streams() = 0;
 
   virtual void run_pass(LoopHandler& handler, Instant wake_at) = 0;
   virtual void

@@ -166,6 +166,11 @@ TransportAddress UringLoop::local_address(SocketId id) const {
   return socket && !receiver_.is_departing(id) ? socket->address : TransportAddress{};
 }
 
+Streams& UringLoop::streams() {
+  CHECK(!"not implemented yet");
+  std::abort();
+}
+
 void UringLoop::run_pass(LoopHandler& handler, Instant wake_at) {
   ++counters_.passes;
   flush();

@@ -38,6 +38,7 @@ class alignas(64) UringLoop final : public Loop {
 
   void send(const OutgoingDatagram& datagram) override;
   MutableBytes lend(size_t size) override;
+  Streams& streams() override;
   void run_pass(LoopHandler& handler, Instant wake_at) override;
   void flush() override;
 

@@ -171,6 +171,11 @@ MutableBytes SimulatedLoop::lend(size_t size) {
   return lent_.lend(size);
 }
 
+Streams& SimulatedLoop::streams() {
+  CHECK(!"the virtual network has no streams");
+  std::abort();
+}
+
 void SimulatedLoop::run_pass(LoopHandler& handler, Instant wake_at) {
   ++counters_.passes;
   flush();

@@ -46,6 +46,7 @@ class SimulatedLoop final : public Loop {
   TransportAddress local_address(SocketId id) const override;
   void send(const OutgoingDatagram& datagram) override;
   MutableBytes lend(size_t size) override;
+  Streams& streams() override;
   void run_pass(LoopHandler& handler, Instant wake_at) override;
   void flush() override;
   Now now() const override { return network_.now(); }
