@@ -102,6 +102,12 @@ def steady(world, short=()):
     ), short)
 
 
+def unsaturated(world, direction, rate, target=None, stretch=None):
+    workload = w.unsaturated(direction, rate)
+    return Comparison(workload.name, world, (Run(workload, URING), Run(workload, COTURN)),
+                      (against_coturn(workload, target, stretch),))
+
+
 def allocations(world):
     sizes = [w.small("echo", allocations=n) for n in (1, 10, 100, 1000, 10000)]
     runs = tuple(Run(size, server) for size in sizes for server in (URING, COTURN))
@@ -192,6 +198,8 @@ COMPARISONS = (
     small("veth", "to-peer", 0.55, 0.45),
     small("veth", "to-client", 0.55, 0.45, short=(URING, COTURN)),
     small("veth", "echo"),
+    *(unsaturated("veth", direction, rate, 0.55, 0.45) for direction in ("to-peer", "to-client")
+      for rate in (15_000, 30_000, 60_000)),
     *(bursts("veth", sender, direction) for sender in ("gso", "plain")
       for direction in ("to-peer", "to-client")),
     steady("loopback", short=SERVERS), steady("veth"), half_load("loopback"), half_load("veth"),

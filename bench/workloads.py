@@ -72,6 +72,13 @@ LIVES = Workload("lives", "1,000,000 allocations made and ended: what the last 9
                  warmup=0)
 
 
+def unsaturated(direction, rate):
+    """What a server costs that is not driven to its limit: wake-ups count, batches are small."""
+    return Workload(f"{direction}-{rate}", f"{rate:,} packets/s over 1,000 allocations, 100 B, "
+                    f"{direction}", flags(f"--mode relay --allocations 1000 --payload 100 "
+                                          f"--direction {direction} --rate {rate}"))
+
+
 def paced(workers):
     return Workload(f"workers-{workers}", f"40,000 packets/s, 1,000 allocations, {workers} worker(s)",
                     flags("--mode relay --allocations 1000 --payload 100 --direction to-peer "
