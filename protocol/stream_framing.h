@@ -33,6 +33,11 @@ enum class FramingError : uint8_t {
 /// not wrap (CVE-2026-68552).
 Result<Frame, FramingError> next_frame(Bytes buffer);
 
+/// The frame that has begun at the front, whether or not all of it is there: how long it will be is
+/// known from its first kFrameHeaderSize bytes, or fewer. Incomplete: these are not there yet.
+Result<Frame, FramingError> announced_frame(Bytes beginning);
+inline constexpr size_t kFrameHeaderSize = 8;  ///< STUN's type, length and cookie
+
 /// The longest a frame can be: 4 + 65,535 + 1 of padding, or 20 + 65,532.
 inline constexpr size_t kMaxFrameSize = 65'552;
 
