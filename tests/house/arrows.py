@@ -11,10 +11,11 @@ ARROWS = {
     "protocol": set(),
     "auth": {"protocol"},
     "server/relay": {"auth", "protocol"},
+    "server/streams": {"server/relay", "auth", "protocol", "io"},
     "io": set(),
     "client/tools": {"client", "auth", "protocol", "io"},
     "client": {"auth", "protocol"},
-    "server": {"server/relay", "client", "client/tools", "auth", "protocol", "io"},
+    "server": {"server/relay", "server/streams", "client", "client/tools", "auth", "protocol", "io"},
 }
 
 # System headers a folder must not see, whatever it does with them.
@@ -23,7 +24,7 @@ FORBIDDEN_HEADERS = {
             r"|sys/socket\.h|sys/epoll\.h|liburing\.h|poll\.h|unistd\.h|spdlog/.*|yaml-cpp/.*)>",
     "io": r"<(spdlog/.*|yaml-cpp/.*|nlohmann/.*)>",
 }
-CORE = ("protocol", "auth", "server/relay", "client")
+CORE = ("protocol", "auth", "server/relay", "server/streams", "client")
 
 # Process-wide by design, touched by requests and never by a packet: quota counters, the bitmap of
 # held relay ports.
