@@ -18,8 +18,8 @@ enum class Droppable : bool { no, yes };
 /// What all queues of a shard share: limits of each queue, and which messages were dropped.
 struct SharedOutgoing {
   BlockPool& pool;
-  size_t max_bytes = StreamLimits{}.queue_bytes;
-  Duration max_age = StreamLimits{}.queue_age;
+  size_t max_bytes;  ///< of one queue, headers and padding included
+  Duration max_age;  ///< older data is of no use to a call
 
   uint64_t dropped_full = 0;           ///< the oldest of a full queue, or what never fitted
   uint64_t dropped_old = 0;            ///< waited for max_age
