@@ -7,13 +7,14 @@
 
 namespace uturn {
 
-Laws::Laws(TransportAddress listener, IpAddress relay_ip)
-    : listener_(listener), relay_ip_(relay_ip) {}
+Laws::Laws(TransportAddress listener, std::vector<IpAddress> relay_ips)
+    : listener_(listener), relay_ips_(std::move(relay_ips)) {}
 
 void Laws::observe(const VirtualDatagram& datagram, Instant now) {
   if (datagram.to == listener_) on_request(datagram);
   if (datagram.from == listener_) on_answer(datagram, now);
-  if (datagram.from.ip == relay_ip_) on_relayed(datagram, now);
+  const bool is_relayed = std::ranges::find(relay_ips_, datagram.from.ip) != relay_ips_.end();
+  if (is_relayed) on_relayed(datagram, now);
 }
 
 void Laws::on_request(const VirtualDatagram& datagram) {

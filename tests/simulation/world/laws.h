@@ -20,7 +20,7 @@ namespace uturn {
 ///     came from there.
 class Laws {
  public:
-  Laws(TransportAddress listener, IpAddress relay_ip);
+  Laws(TransportAddress listener, std::vector<IpAddress> relay_ips);
   void observe(const VirtualDatagram& datagram, Instant now);
   const std::vector<std::string>& violations() const { return violations_; }
   uint64_t relayed() const { return relayed_; }  ///< datagrams to peers that were lawful
@@ -42,7 +42,7 @@ class Laws {
   void violate(std::string what) { violations_.push_back(std::move(what)); }
 
   TransportAddress listener_;
-  IpAddress relay_ip_;
+  std::vector<IpAddress> relay_ips_;
   std::map<std::array<uint8_t, 12>, Asked> asked_;
   std::map<TransportAddress, Client> clients_;
   std::map<TransportAddress, std::map<IpAddress, Instant>> permitted_;  ///< by relayed address

@@ -57,9 +57,7 @@ Result<SocketId, OpenError> SimulatedLoop::open(const UdpSocketSpec& spec, uint6
 
 Result<SocketId, OpenError> SimulatedLoop::bind(const UdpSocketSpec& spec, uint64_t tag) {
   if (sockets_.size() >= settings_.max_sockets) return Failure{OpenError::no_descriptors};
-  uint32_t slot = 0;
-  while (sockets_.contains(slot)) ++slot;
-  if (slot >= generations_.size()) generations_.resize(slot + 1);
+  const uint32_t slot = take_slot();
   const SocketId id{slot, generations_[slot]};
 
   Endpoint endpoint;
@@ -75,6 +73,7 @@ Result<SocketId, OpenError> SimulatedLoop::bind(const UdpSocketSpec& spec, uint6
   TransportAddress address = spec.address;
   const auto owner = reinterpret_cast<uint64_t>(this) ^ uint64_t { slot } << 48;
   if (!network_.bind(address, std::move(endpoint), owner, spec.reuse_port)) {
+    free_slots_.push_back(slot);
     return Failure{OpenError::address_in_use};
   }
   Socket& socket = sockets_[slot];
@@ -84,6 +83,16 @@ Result<SocketId, OpenError> SimulatedLoop::bind(const UdpSocketSpec& spec, uint6
   socket.takes_large = spec.kind == SocketKind::listener;
   socket.queue.limit = static_cast<size_t>(spec.receive_buffer);
   return id;
+}
+
+uint32_t SimulatedLoop::take_slot() {
+  if (free_slots_.empty()) {
+    generations_.push_back(0);
+    return static_cast<uint32_t>(generations_.size() - 1);
+  }
+  const uint32_t slot = free_slots_.back();
+  free_slots_.pop_back();
+  return slot;
 }
 
 Result<SocketId, OpenError> SimulatedLoop::adopt(LooseSocket socket, const UdpSocketSpec& spec,
@@ -137,6 +146,7 @@ SimulatedLoop::Queue SimulatedLoop::remove(SocketId id) {
   const auto owner = reinterpret_cast<uint64_t>(this) ^ uint64_t { id.slot } << 48;
   network_.unbind(node.mapped().address, owner);
   ++generations_[id.slot];
+  free_slots_.push_back(id.slot);
   std::erase(waiting_, id);
   std::erase_if(errors_, [&](const IcmpError& e) { return e.socket == id; });
   return std::move(node.mapped().queue);

@@ -80,6 +80,7 @@ class SimulatedLoop final : public Loop {
 
   Socket* find(SocketId id);
   Result<SocketId, OpenError> bind(const UdpSocketSpec& spec, uint64_t tag);
+  uint32_t take_slot();
   void arrive(SocketId id, const VirtualDatagram& datagram);
   Queue remove(SocketId id);
   void deliver_batch(LoopHandler& handler);
@@ -91,7 +92,8 @@ class SimulatedLoop final : public Loop {
   std::function<bool(const IpAddress&)> has_address_ = [](const IpAddress&) { return true; };
   std::map<uint32_t, Socket> sockets_;  ///< open ones, by slot
   std::vector<uint32_t> generations_;
-  std::deque<SocketId> waiting_;  ///< sockets with something queued, each once, in turn
+  std::vector<uint32_t> free_slots_;  ///< were open once
+  std::deque<SocketId> waiting_;      ///< sockets with something queued, each once, in turn
   std::vector<ReceivedDatagram> batch_;
   std::deque<IcmpError> errors_;
   std::vector<VirtualDatagram> queued_;

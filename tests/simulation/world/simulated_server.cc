@@ -4,15 +4,17 @@
 #include <algorithm>
 
 #include "auth/static_users.h"
+#include "server/capacity.h"
 
 namespace uturn {
 namespace {
 
-PeerPolicy::Settings policy_settings() {
+PeerPolicy::Settings policy_settings(const ServerSpec& spec) {
   PeerPolicy::Settings settings;
   settings.allow = {*AddressRange::parse("198.51.100.0/24")};
   settings.own_services = {SimulatedServer::listener()};
-  settings.local_addresses = {SimulatedServer::listener().ip, SimulatedServer::relay_ip()};
+  settings.local_addresses = SimulatedServer::relay_ips(spec.relay_addresses);
+  settings.local_addresses.push_back(SimulatedServer::listener().ip);
   return settings;
 }
 
@@ -35,22 +37,21 @@ SimulatedServer::SimulatedServer(VirtualNetwork& network, const ServerSpec& spec
     : network_(network),
       spec_(spec),
       port_random_(network.random().next_u64()),
-      policy_(policy_settings()),
+      policy_(policy_settings(spec)),
       quota_({spec.limits.allocations, spec.limits.allocations_per_user, 0}),
-      ports_({relay_ip()}, spec.ports, port_random_),
+      ports_(relay_ips(spec.relay_addresses), spec.ports, port_random_),
       channel_(spec.shards, [this](uint8_t shard) { loops_[shard]->wake(); }),
-      shortcuts_(spec.shards) {
+      shortcuts_(spec.shards),
+      busy_until_(spec.shards) {
   for (uint8_t i = 0; i < spec.shards; ++i) {
     directories_.push_back(std::make_shared<SlowDirectory>(std::string{kRealm}));
     for (const char* name : {"dave", "erin"}) {
       directories_.back()->add_password(name, password_of(name));
     }
-    LoopSettings loop_settings;
-    loop_settings.batch = 16;
-    auto loop = std::make_unique<SimulatedLoop>(network, loop_settings);
+    auto loop = std::make_unique<SimulatedLoop>(network, spec.loop);
     loops_.push_back(loop.get());
     ShardSettings settings;
-    settings.relay.limits = spec.limits;
+    settings.relay.limits = limits_of_worker(spec.limits, spec.shards);
     settings.relay.shard = i;
     settings.relay.shards = spec.shards;
     shards_.push_back(std::make_unique<Shard>(
@@ -61,6 +62,7 @@ SimulatedServer::SimulatedServer(VirtualNetwork& network, const ServerSpec& spec
     listener_spec.kind = SocketKind::listener;
     listener_spec.address = listener();
     listener_spec.reuse_port = true;
+    listener_spec.receive_buffer = spec.listener_buffer;
     CHECK(shards_.back()->listen(listener_spec).has_value());
     shards_.back()->start();
   }
@@ -82,21 +84,50 @@ void SimulatedServer::answer_directories() {
   }
 }
 
+std::vector<IpAddress> SimulatedServer::relay_ips(uint8_t count) {
+  std::vector<IpAddress> ips;
+  for (uint8_t i = 0; i < count; ++i) {
+    ips.push_back(IpAddress::v4(std::array<uint8_t, 4>{192, 0, 2, static_cast<uint8_t>(20 + i)}));
+  }
+  return ips;
+}
+
+void SimulatedServer::run_for(Duration duration) {
+  const Instant end = network_.now().monotonic + duration;
+  for (;;) {
+    run_ready();
+    const Instant wanted = std::min(end, next_pass());
+    if (network_.step(wanted)) continue;
+    if (wanted >= end) break;
+    network_.run_until(wanted);
+  }
+  network_.run_until(end);
+  run_ready();
+}
+
 void SimulatedServer::run_ready() {
+  const Instant now = network_.now().monotonic;
   for (bool any = true; any;) {
     any = false;
     for (uint8_t i = 0; i < spec_.shards; ++i) {
-      const bool is_due = shards_[i]->relay().next_deadline() <= network_.now().monotonic;
-      if (!loops_[i]->is_ready() && !is_due) continue;
-      shards_[i]->pass(network_.now().monotonic);
+      const bool has_work = loops_[i]->is_ready() || shards_[i]->relay().next_deadline() <= now;
+      if (!has_work || busy_until_[i] > now) continue;
+      const uint64_t before = shards_[i]->loop_counters().datagrams_in;
+      shards_[i]->pass(now);
+      const auto handled = static_cast<int64_t>(shards_[i]->loop_counters().datagrams_in - before);
+      busy_until_[i] = now + handled * spec_.work_per_datagram;
       any = true;
     }
   }
 }
 
-Instant SimulatedServer::next_deadline() const {
+// Without work that takes time nobody is ready any more, and only deadlines are left.
+Instant SimulatedServer::next_pass() const {
   Instant next = kNever;
-  for (const auto& shard : shards_) next = std::min(next, shard->relay().next_deadline());
+  for (uint8_t i = 0; i < spec_.shards; ++i) {
+    const Instant wanted = loops_[i]->is_ready() ? Instant{} : shards_[i]->relay().next_deadline();
+    next = std::min(next, std::max(wanted, busy_until_[i]));
+  }
   return next;
 }
 

@@ -14,8 +14,12 @@ namespace uturn {
 
 struct ServerSpec {
   uint8_t shards = 2;
+  uint8_t relay_addresses = 1;
   PortRange ports{50'000, 50'199};
-  Limits limits;
+  Limits limits;  ///< as an operator sets them: of all shards together
+  LoopSettings loop{.batch = 16};
+  int listener_buffer = UdpSocketSpec{}.receive_buffer;
+  Duration work_per_datagram{};  ///< how long a core is busy with one; zero: no time at all
 };
 
 class SimulatedServer {
@@ -24,7 +28,8 @@ class SimulatedServer {
   ~SimulatedServer();
 
   static TransportAddress listener() { return *TransportAddress::parse("192.0.2.10:3478"); }
-  static IpAddress relay_ip() { return *IpAddress::parse("192.0.2.20"); }
+  static IpAddress relay_ip() { return relay_ips(1).front(); }
+  static std::vector<IpAddress> relay_ips(uint8_t count);  ///< 192.0.2.20 and the next ones
   static constexpr std::string_view kRealm = "example.org";
 
   /// Static users, password "secret-of-NAME": alice, bob, carol; by the slow directory: dave, erin.
@@ -33,9 +38,8 @@ class SimulatedServer {
   void set_trouble(const SocketTrouble& trouble);
   void answer_directories();  ///< the oldest question of each shard
 
-  /// Passes of whatever shard has something to do, until none has.
-  void run_ready();
-  Instant next_deadline() const;
+  /// Network, timers and shards in turn: nobody waits in real time.
+  void run_for(Duration duration);
 
   const ServerSpec& spec() const { return spec_; }
   const std::vector<std::unique_ptr<Shard>>& shards() const { return shards_; }
@@ -44,6 +48,10 @@ class SimulatedServer {
   uint32_t quota_held() const { return quota_.held(); }
 
  private:
+  /// Passes of whatever shard has something to do and is not busy, until none has.
+  void run_ready();
+  Instant next_pass() const;
+
   VirtualNetwork& network_;
   ServerSpec spec_;
   SeededRandom port_random_;
@@ -56,6 +64,7 @@ class SimulatedServer {
   std::vector<std::shared_ptr<SlowDirectory>> directories_;
   std::vector<SimulatedLoop*> loops_;
   std::vector<std::unique_ptr<Shard>> shards_;
+  std::vector<Instant> busy_until_;  ///< by shard
 };
 
 }  // namespace uturn

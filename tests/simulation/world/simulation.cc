@@ -1,7 +1,7 @@
 // The three acts.
 #include "tests/simulation/world/simulation.h"
 
-#include <numeric>
+#include "tests/simulation/world/accounts.h"
 
 namespace uturn {
 namespace {
@@ -26,7 +26,7 @@ Simulation::Simulation(uint64_t seed)
     : seed_(seed),
       network_(seed),
       server_(network_, spec_of(seed)),
-      laws_(SimulatedServer::listener(), SimulatedServer::relay_ip()),
+      laws_(SimulatedServer::listener(), {SimulatedServer::relay_ip()}),
       villain_(network_, SimulatedServer::listener(), seed ^ 0x766C6E) {
   network_.tap = [this](const VirtualDatagram& datagram) {
     laws_.observe(datagram, network_.now().monotonic);
@@ -142,31 +142,8 @@ void Simulation::silence() {
   answers_ = false;
   run_for(kSilence);
   check_fates();
-  require(server_.ports_taken() == 0, "ports are still taken");
-  require(server_.quota_held() == 0, "quota is still held");
-  require(server_.open_relay_sockets() == 0, "relay sockets are still open");
-  require(SimulatedLoop::loose_sockets_left() == 0, "a reservation's socket was left open");
-  for (const auto& shard : server_.shards()) {
-    require(shard->relay().allocations() == 0, "allocations outlived their lifetime");
-    require(shard->relay().reservations() == 0, "reservations outlived their lifetime");
-    require(shard->relay().pending() == 0, "deferred requests outlived their lifetime");
-    require(shard->relay().next_deadline() == kNever, "a deadline is left without anything due");
-  }
+  require_none(remains(server_));
   require(network_.is_silent(), "somebody still speaks");
-}
-
-// Network, timers and shards in turn: nobody waits in real time.
-void Simulation::run_for(Duration duration) {
-  const Instant end = network_.now().monotonic + duration;
-  for (;;) {
-    server_.run_ready();
-    const Instant wanted = std::min(end, server_.next_deadline());
-    if (network_.step(wanted)) continue;
-    if (wanted >= end) break;
-    network_.run_until(wanted);
-  }
-  network_.run_until(end);
-  server_.run_ready();
 }
 
 void Simulation::every(Duration pause, std::function<void()> what, const bool& while_true) {
@@ -177,27 +154,13 @@ void Simulation::every(Duration pause, std::function<void()> what, const bool& w
   });
 }
 
-// One fate for every datagram that the loops brought, and one end for every request that was
-// deferred.
 void Simulation::check_fates() {
-  uint64_t crossing = 0;
-  for (const auto& shard : server_.shards()) {
-    crossing += shard->shortcut_counters().sent - shard->shortcut_counters().received;
-    const RelayCounters& relay = shard->relay_counters();
-    const uint64_t dropped = std::accumulate(relay.drops.begin(), relay.drops.end(), uint64_t{0});
-    const uint64_t icmp_dropped = shard->loop_counters().icmp_errors - relay.icmp_told;
-    require(relay.datagrams_in == shard->loop_counters().datagrams_in + relay.shortcuts_in,
-            "a datagram met no relay");
-    require(relay.datagrams_in + icmp_dropped ==
-                dropped + relay.answers + relay.forwards + relay.defers,
-            "a datagram had no fate, or two");
-    require(relay.defers - relay.pending_joined == relay.resumed_answers + relay.resumed_drops +
-                                                       relay.pending_expired +
-                                                       shard->relay().pending(),
-            "a deferred request did not end once");
-  }
-  require(crossing == 0, "a datagram was lost between two shards");
-  for (const std::string& violation : laws_.violations()) require(false, violation);
+  require_none(wrong_fates(server_));
+  require_none(laws_.violations());
+}
+
+void Simulation::require_none(const std::vector<std::string>& findings) {
+  for (const std::string& finding : findings) require(false, finding);
 }
 
 void Simulation::require(bool holds, std::string what) {

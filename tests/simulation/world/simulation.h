@@ -30,9 +30,10 @@ class Simulation {
   const SimulatedServer& server() const { return server_; }
 
  private:
-  void run_for(Duration duration);
+  void run_for(Duration duration) { server_.run_for(duration); }
   void every(Duration pause, std::function<void()> what, const bool& while_true);
   void check_fates();
+  void require_none(const std::vector<std::string>& findings);
   void require(bool holds, std::string what);
 
   uint64_t seed_;

@@ -40,12 +40,14 @@ void VirtualNetwork::send(VirtualDatagram datagram) {
   if (random_.chance(weather_.lost)) return;
   const int copies = random_.chance(weather_.duplicated) ? 2 : 1;
   for (int i = 0; i < copies; ++i) {
-    at(now_ + delay(), [this, datagram, sender] { deliver(datagram, sender); });
+    at(now_ + delay(),
+       [this, datagram, sender]() mutable { deliver(std::move(datagram), sender); });
   }
 }
 
 void VirtualNetwork::at(Instant when, std::function<void()> what) {
-  events_.push({std::max(when, now_), order_++, std::move(what)});
+  events_.push_back({std::max(when, now_), order_++, std::move(what)});
+  std::push_heap(events_.begin(), events_.end());
 }
 
 void VirtualNetwork::run_until(Instant until) {
@@ -55,9 +57,10 @@ void VirtualNetwork::run_until(Instant until) {
 }
 
 bool VirtualNetwork::step(Instant until) {
-  if (events_.empty() || events_.top().when > until) return false;
-  const Event event = events_.top();
-  events_.pop();
+  if (events_.empty() || events_.front().when > until) return false;
+  std::pop_heap(events_.begin(), events_.end());
+  const Event event = std::move(events_.back());
+  events_.pop_back();
   now_ = event.when;
   event.what();
   return true;

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <queue>
 #include <random>
 #include <string>
 #include <vector>
@@ -116,7 +115,7 @@ class VirtualNetwork {
   uint64_t order_ = 0;
   uint64_t trace_ = 0;
   uint64_t delivered_ = 0;
-  std::priority_queue<Event> events_;
+  std::vector<Event> events_;  ///< a heap, so that an event moves out of it
   std::map<TransportAddress, std::vector<Bound>> bound_;
   std::map<IpAddress, Nat> nats_;
 };
