@@ -36,7 +36,10 @@ struct ExactBuffer {
 }  // namespace
 
 SimulatedLoop::SimulatedLoop(VirtualNetwork& network, const LoopSettings& settings)
-    : network_(network), settings_(settings), lent_(settings.send_queue) {}
+    : network_(network),
+      settings_(settings),
+      lent_(settings.send_queue),
+      streams_(network, settings, counters_) {}
 
 SimulatedLoop::~SimulatedLoop() {
   while (!sockets_.empty()) {
@@ -127,6 +130,10 @@ LooseSocket SimulatedLoop::detach(SocketId id) {
 }
 
 void SimulatedLoop::close_loose(LooseSocket socket) {
+  if (const auto stream = network_.streams().take_loose(socket.handle)) {
+    network_.streams().close_either(*stream);
+    return;
+  }
   auto node = loose_sockets().extract(socket.handle);
   CHECK(!node.empty());
   network_.unbind(node.mapped()->address, static_cast<uint64_t>(socket.handle));
@@ -181,11 +188,6 @@ MutableBytes SimulatedLoop::lend(size_t size) {
   return lent_.lend(size);
 }
 
-Streams& SimulatedLoop::streams() {
-  CHECK(!"the virtual network has no streams");
-  std::abort();
-}
-
 void SimulatedLoop::run_pass(LoopHandler& handler, Instant wake_at) {
   ++counters_.passes;
   flush();
@@ -200,6 +202,7 @@ void SimulatedLoop::run_pass(LoopHandler& handler, Instant wake_at) {
     handler.on_icmp_error(error);
   }
   deliver_batch(handler);
+  streams_.deliver(handler);
   flush();
   lent_.start_over();
 }

@@ -11,6 +11,7 @@
 
 #include "io/lent_buffers.h"
 #include "io/loop.h"
+#include "tests/simulation/world/simulated_streams.h"
 #include "tests/simulation/world/virtual_network.h"
 
 namespace uturn {
@@ -26,14 +27,22 @@ class SimulatedLoop final : public Loop {
   SimulatedLoop(VirtualNetwork& network, const LoopSettings& settings);
   ~SimulatedLoop() override;
 
-  void set_trouble(const SocketTrouble& trouble) { trouble_ = trouble; }
+  void set_trouble(const SocketTrouble& trouble) {
+    trouble_ = trouble;
+    streams_.set_trouble(trouble.no_descriptors);
+  }
   /// Which addresses this machine has; every one, unless it is said.
-  void set_addresses(std::function<bool(const IpAddress&)> has) { has_address_ = std::move(has); }
+  void set_addresses(const std::function<bool(const IpAddress&)>& has) {
+    has_address_ = has;
+    streams_.set_addresses(has);
+  }
   /// Has it anything to do without waiting? The scheduler of the simulation asks.
   bool is_ready() const {
-    return woken_ || !waiting_.empty() || !errors_.empty() || !queued_.empty();
+    return woken_ || !waiting_.empty() || !errors_.empty() || !queued_.empty() ||
+           streams_.is_ready();
   }
   size_t open_sockets() const { return sockets_.size(); }
+  size_t open_streams() const { return streams_.open_streams(); }
   static size_t loose_sockets_left() { return loose_sockets().size(); }
 
   void start() override {}
@@ -46,7 +55,7 @@ class SimulatedLoop final : public Loop {
   TransportAddress local_address(SocketId id) const override;
   void send(const OutgoingDatagram& datagram) override;
   MutableBytes lend(size_t size) override;
-  Streams& streams() override;
+  Streams& streams() override { return streams_; }
   void run_pass(LoopHandler& handler, Instant wake_at) override;
   void flush() override;
   Now now() const override { return network_.now(); }
@@ -99,6 +108,7 @@ class SimulatedLoop final : public Loop {
   std::vector<VirtualDatagram> queued_;
   LentBuffers lent_;
   LoopCounters counters_;
+  SimulatedStreams streams_;
   bool woken_ = false;
 };
 

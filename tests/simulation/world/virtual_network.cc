@@ -3,9 +3,14 @@
 
 #include <algorithm>
 
+#include "tests/simulation/world/stream_network.h"
+
 namespace uturn {
 
-VirtualNetwork::VirtualNetwork(uint64_t seed) : random_(seed) {}
+VirtualNetwork::VirtualNetwork(uint64_t seed)
+    : random_(seed), streams_(std::make_unique<StreamNetwork>(*this)) {}
+
+VirtualNetwork::~VirtualNetwork() = default;
 
 Now VirtualNetwork::now() const {
   constexpr std::chrono::seconds kCalendarAhead{1'700'000'000};
@@ -111,13 +116,26 @@ void VirtualNetwork::deliver(VirtualDatagram datagram, const TransportAddress& s
     }
     return;
   }
-  ++delivered_;
-  trace_ = trace_ * 1'099'511'628'211 ^ hash_of(datagram.from, datagram.bytes.size()) ^
-           hash_of(datagram.to, static_cast<uint64_t>(now_.time_since_epoch().count()));
-  for (const uint8_t byte : datagram.bytes) trace_ = trace_ * 1'099'511'628'211 ^ byte;
+  note_delivery(datagram.from, datagram.to, datagram.bytes);
   const size_t member = hash_of(datagram.from, 7) % group->size();
   const auto receive = (*group)[member].endpoint.receive;  // it may unbind itself
   receive(datagram);
+}
+
+void VirtualNetwork::note_delivery(const TransportAddress& from, const TransportAddress& to,
+                                   Bytes bytes) {
+  constexpr uint64_t kPrime = 1'099'511'628'211;
+  ++delivered_;
+  trace_ = trace_ * kPrime ^ hash_of(from, bytes.size()) ^
+           hash_of(to, static_cast<uint64_t>(now_.time_since_epoch().count()));
+  for (const uint8_t byte : bytes) trace_ = trace_ * kPrime ^ byte;
+}
+
+Duration VirtualNetwork::segment_delay() {
+  constexpr Duration kRetransmission = std::chrono::milliseconds(200);
+  Duration sum = delay();
+  while (random_.chance(weather_.lost)) sum += kRetransmission;
+  return sum;
 }
 
 Duration VirtualNetwork::delay() {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <random>
 #include <string>
 #include <vector>
@@ -14,6 +15,8 @@
 #include "protocol/transport_address.h"
 
 namespace uturn {
+
+class StreamNetwork;
 
 /// The simulation's only source of chance: the same seed, the same run.
 class SeededRandom final : public Random {
@@ -55,6 +58,7 @@ struct Weather {
 class VirtualNetwork {
  public:
   explicit VirtualNetwork(uint64_t seed);
+  ~VirtualNetwork();
 
   Now now() const;
   SeededRandom& random() { return random_; }
@@ -74,6 +78,13 @@ class VirtualNetwork {
   /// One event, if there is any until then; says whether there was.
   bool step(Instant until);
   bool is_silent() const { return events_.empty(); }
+
+  /// TCP on this network.
+  StreamNetwork& streams() { return *streams_; }
+  /// How long a segment takes: longer where it is lost and sent again.
+  Duration segment_delay();
+  /// Something was delivered: it belongs to the trace.
+  void note_delivery(const TransportAddress& from, const TransportAddress& to, Bytes bytes);
 
   /// A NAT: whoever sends from `inside` appears at `outside` with a port of its own. forget_nat()
   /// drops its mappings, as a rebooted box does.
@@ -118,6 +129,7 @@ class VirtualNetwork {
   std::vector<Event> events_;  ///< a heap, so that an event moves out of it
   std::map<TransportAddress, std::vector<Bound>> bound_;
   std::map<IpAddress, Nat> nats_;
+  std::unique_ptr<StreamNetwork> streams_;
 };
 
 }  // namespace uturn
