@@ -23,8 +23,8 @@ struct DtlsIgnored {};  ///< nothing that a handshake could begin with
 using DtlsHello = std::variant<DtlsIgnored, Bytes, std::unique_ptr<DtlsSession>>;
 
 /// One per shard. Before a valid cookie a ClientHello costs one HMAC and leaves nothing behind,
-/// neither a table entry nor a byte of heap; its answer has 44 bytes, while a ClientHello has at
-/// least 67, so nobody is attacked with our help.
+/// neither a table entry nor a byte of heap; its answer has 44 bytes, and no ClientHello that is
+/// answered has fewer than 61, so nobody is attacked with our help.
 ///
 /// What an address that has proven itself may cost is bounded too: an unfinished handshake holds at
 /// most what OpenSSL gathers of ten handshake messages ahead of time (17 KB each), and four records

@@ -17,6 +17,9 @@
 
 namespace uturn {
 
+template <class Session>
+class TlsBio;
+
 /// Datagrams of a handshake that wait to be sent. No more than a flight: what does not fit is lost
 /// as if on the way, and retransmitted in time.
 class DtlsFlight {
@@ -57,6 +60,9 @@ class DtlsSession {
   /// The most a handshake puts into one datagram, as UDP payload: passes everywhere, tunnels
   /// included. Larger messages are fragmented (RFC 6347, Section 4.2.3).
   static constexpr size_t kHandshakeMtu = 1'200;
+  /// What an open session keeps of OpenSSL's after release_buffers(), at most; measured by
+  /// TlsMemory.ARestingDtlsSessionGivesItsBuffersBack.
+  static constexpr size_t kRestingMemory = 38 * 1024;
 
   /// A client's end; its ClientHello is to be transmitted at once. `server_name` as in TlsSession.
   static std::unique_ptr<DtlsSession> connect(std::shared_ptr<const ClientTlsContext> context,
@@ -103,12 +109,16 @@ class DtlsSession {
 
  private:
   friend class DtlsListener;
-  explicit DtlsSession(SslHandle ssl);
+  friend class TlsBio<DtlsSession>;
+  DtlsSession(SslHandle ssl, std::shared_ptr<const void> context);
+  size_t take_input(MutableBytes out);
+  size_t give_output(Bytes datagram);
+  Bytes admitted_part(Bytes datagram);
+  void take_buffers();
   void handshake();
   void note_result(int result);
-  bool admits(Bytes datagram);
 
-  std::shared_ptr<const void> context_;
+  std::shared_ptr<const void> context_;  ///< OpenSSL's callbacks point into it
   Bytes input_;
   MutableBytes record_;  ///< where the next datagram goes while write() runs
   size_t record_size_ = 0;

@@ -22,9 +22,9 @@ enum class TlsVersion : uint8_t { tls1_2, tls1_3 };
 
 struct TlsSettings {
   /// The first is for clients that ask for no name, or for one that none has. At least one.
-  std::vector<TlsCertificateSource> certificates;
+  std::vector<TlsCertificateSource> certificates{};
   /// In the order we prefer them: "stun.turn", "stun.nat-discovery" (RFC 7443).
-  std::vector<std::string> alpn;
+  std::vector<std::string> alpn{};
   /// Of TLS. DTLS is 1.2 either way: OpenSSL 3.0 has no later one.
   TlsVersion minimum_version = TlsVersion::tls1_2;
 };

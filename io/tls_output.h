@@ -40,6 +40,7 @@ class TlsOutput {
   bool empty() const { return begin_ == end_; }
   size_t append(Bytes bytes);  ///< what there was room for
   void remove_front(size_t size);
+  MutableBytes gather() { return buffers_.gather(); }
 
  private:
   TlsBuffers& buffers_;

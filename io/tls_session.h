@@ -9,11 +9,15 @@
 
 #include "io/tls_context.h"
 #include "io/tls_handles.h"
+#include "io/tls_hello_limit.h"
 #include "io/tls_output.h"
 #include "io/tls_state.h"
 #include "protocol/bytes.h"
 
 namespace uturn {
+
+template <class Session>
+class TlsBio;
 
 /// The owner moves the bytes:
 ///
@@ -26,8 +30,10 @@ namespace uturn {
 class TlsSession {
  public:
   static constexpr size_t kMaxPlaintext = 16'384;  ///< of one record (RFC 8446, Section 5.1)
-  /// Measured with OpenSSL 3.0 by TlsMemory.IdleSessionIsSmall.
-  static constexpr size_t kIdleMemory = 28 * 1024;
+  /// Measured with OpenSSL 3.0: 13 KiB, by TlsMemory.IdleSessionIsSmall.
+  static constexpr size_t kIdleMemory = 16 * 1024;
+  /// While it shakes hands, with a client that stops there; TlsHostile.AHalfOpenHandshakeIsBounded.
+  static constexpr size_t kHandshakeMemory = 64 * 1024;
 
   /// A server's end. `buffers` are those of the shard and outlive it.
   static std::unique_ptr<TlsSession> accept(std::shared_ptr<const TlsContext> context,
@@ -35,7 +41,8 @@ class TlsSession {
   /// A client's end; what it says first is pending at once. `server_name` is a host name (then it
   /// is sent as SNI) or an IP address; where the context verifies, the certificate must name it.
   static std::unique_ptr<TlsSession> connect(std::shared_ptr<const ClientTlsContext> context,
-                                             const std::string& server_name, TlsBuffers& buffers);
+                                             const std::string& server_name, TlsBuffers& buffers,
+                                             const TlsTicket& ticket = nullptr);
   ~TlsSession();
   TlsSession(const TlsSession&) = delete;
   TlsSession& operator=(const TlsSession&) = delete;
@@ -70,17 +77,21 @@ class TlsSession {
   std::string_view version() const;      ///< "TLSv1.3"
   std::string_view cipher() const;       ///< "TLS_AES_128_GCM_SHA256"
   bool was_resumed() const;              ///< by a ticket
-  /// The other side's ticket of TLS 1.2 or the latest of 1.3, for a client's next connection; null
-  /// where none came. resume() before the first byte was fed.
+  /// A client's latest ticket, for its next connection; null where none came.
   TlsTicket ticket() const;
-  void resume(const TlsTicket& ticket);
 
  private:
-  TlsSession(SslHandle ssl, std::shared_ptr<const void> keeps_alive, TlsBuffers& buffers);
+  friend class TlsBio<TlsSession>;
+  TlsSession(SslHandle ssl, std::shared_ptr<const void> context, TlsBuffers& buffers);
+  size_t take_input(MutableBytes out);
+  size_t give_output(Bytes bytes) { return output_.append(bytes); }
+  Bytes gather(std::span<const Bytes> messages);
   void handshake();
   void note_result(int result);
+  void fail(std::string_view why);
 
-  std::shared_ptr<const void> context_;
+  std::shared_ptr<const void> context_;  ///< OpenSSL's callbacks point into it
+  TlsHelloLimit hello_limit_;
   Bytes input_;
   TlsOutput output_;
   SslHandle ssl_;
