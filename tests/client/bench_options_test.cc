@@ -64,5 +64,33 @@ TEST(BenchOptions, WhereNothingIsRelayedThePayloadDoesNotMatter) {
   EXPECT_EQ(problem_in(options), std::nullopt);
 }
 
+TEST(BenchWorkloads, WantNoMoreThanTheGeneratorCanSend) {
+  BenchOptions farm{.uri = "turn:127.0.0.1", .workload = "W3"};
+  find_workload("W3")->apply(farm);
+  const auto said = fit_to_threads(farm);
+  ASSERT_TRUE(said);
+  EXPECT_EQ(*said, "allocations 10000 -> 1000: one thread of the generator sends 100000 packets/s");
+  EXPECT_EQ(farm.allocations, 1'000u);
+  EXPECT_DOUBLE_EQ(*farm.rate, 50'000) << "fifty for each, as before";
+  EXPECT_FALSE(fit_to_threads(farm));
+
+  BenchOptions video{.uri = "turn:127.0.0.1", .workload = "W4"};
+  find_workload("W4")->apply(video);
+  video.threads = 2;
+  EXPECT_TRUE(fit_to_threads(video));
+  EXPECT_EQ(video.allocations, 344u) << "(8 x 30 + 50) each way";
+
+  BenchOptions channels{.uri = "turn:127.0.0.1", .workload = "W2"};
+  find_workload("W2")->apply(channels);
+  EXPECT_FALSE(fit_to_threads(channels));
+}
+
+TEST(BenchWorkloads, WhatAFlagAsksForStays) {
+  BenchOptions asked{.uri = "turn:127.0.0.1", .allocations = 10'000};
+  asked.rate = 1e6;
+  EXPECT_FALSE(fit_to_threads(asked));
+  EXPECT_EQ(asked.allocations, 10'000u);
+}
+
 }  // namespace
 }  // namespace uturn

@@ -10,6 +10,7 @@
 
 #include "client/tools/bench/relay_generator.h"
 #include "client/tools/bench/usage_meter.h"
+#include "client/tools/bench/workloads.h"
 #include "client/tools/client_socket.h"
 #include "io/make_loop.h"
 
@@ -165,6 +166,10 @@ Result<Done, std::string> set_up_and_measure(Gates& gates, RelayRun& run,
 /// A server may install the permission and drop the data: uturn does so where a peer has the IP
 /// address it relays from.
 std::string why_nothing_came(const RelayRun& run, const RelayReport& relay) {
+  if (relay.sent == 0) {
+    return fmt::format(
+        "no packet was sent in time, {} were due: the generator is too slow for that", relay.late);
+  }
   const std::string peer = run.peers.addresses.front().to_string();
   if (run.options.is_forwarder()) {
     return fmt::format(
@@ -199,6 +204,7 @@ Result<Done, std::string> sum_up(const GeneratorThreads& threads, const RelayRun
 Result<Done, std::string> run_relay(const TransportAddress& server, Progress& progress,
                                     BenchReport& report) {
   fit_into_descriptors(report);
+  if (auto said = fit_to_threads(report.settings)) report.scaled.push_back(std::move(*said));
   auto meter = UsageMeter::watching(report.settings.server_pid);
   if (!meter) return Failure{meter.error()};
   if (meter->is_watching()) report.usage.emplace().rss_bytes_before = meter->rss_bytes();

@@ -2,6 +2,7 @@
 #include "client/tools/bench/workloads.h"
 
 #include <algorithm>
+#include <string>
 
 namespace uturn {
 namespace {
@@ -78,7 +79,29 @@ constexpr Workload kWorkloads[] = {
      [](BenchOptions& options) { options.mode = BenchMode::binding; }},
 };
 
+/// Packets that one allocation has the generator send in a second.
+double packets_per_second(const BenchOptions& options) {
+  double each_way = options.audio_rate;
+  if (options.rate) each_way += *options.rate / options.allocations;
+  if (options.frames) each_way += double{1} * options.frames->packets * options.frames->per_second;
+  return options.direction == RelayDirection::both ? each_way * (1 + options.fanout) : each_way;
+}
+
 }  // namespace
+
+std::optional<std::string> fit_to_threads(BenchOptions& options) {
+  if (options.workload.empty() || !options.is_open_loop()) return std::nullopt;
+  const double room = kPacketsPerThread * options.threads;
+  const double each = packets_per_second(options);
+  if (each * options.allocations <= room) return std::nullopt;
+  const auto most = static_cast<uint32_t>(std::max(1.0, room / each));
+  const uint32_t wanted = options.allocations;
+  if (options.rate) *options.rate *= static_cast<double>(most) / wanted;
+  options.allocations = most;
+  return "allocations " + std::to_string(wanted) + " -> " + std::to_string(most) +
+         ": one thread of the generator sends " +
+         std::to_string(static_cast<uint64_t>(kPacketsPerThread)) + " packets/s";
+}
 
 std::span<const Workload> workloads() { return kWorkloads; }
 
