@@ -26,6 +26,9 @@ using DtlsHello = std::variant<DtlsIgnored, Bytes, std::unique_ptr<DtlsSession>>
 /// neither a table entry nor a byte of heap; its answer has 44 bytes, and no ClientHello that is
 /// answered has fewer than 61, so nobody is attacked with our help.
 ///
+/// A ClientHello with its cookie has to come in one fragment: OpenSSL's DTLSv1_listen takes no
+/// other, and none of DTLS 1.2 needs more than one datagram.
+///
 /// What an address that has proven itself may cost is bounded too: an unfinished handshake holds at
 /// most what OpenSSL gathers of ten handshake messages ahead of time (17 KB each), and four records
 /// of the next epoch; how many handshakes may go on is the owner's limit.

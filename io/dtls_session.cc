@@ -104,6 +104,8 @@ size_t DtlsSession::write(std::span<const Bytes> parts, MutableBytes out) {
   return result == 1 ? record_size_ : 0;
 }
 
+// The schedule is OpenSSL's own, which is the RFC's; DTLS_set_timer_cb could change its steps, but
+// not the clock (gettimeofday) that they are measured by.
 Instant DtlsSession::next_deadline(Now now) const {
   timeval left{};
   if (state_ != TlsState::handshaking || DTLSv1_get_timeout(ssl_.get(), &left) != 1) return kNever;
