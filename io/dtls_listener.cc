@@ -1,6 +1,6 @@
 // DtlsListener: a cookie for whoever has none, a session for whoever brings it.
 //
-// Also: RFC 6347, Section 4.2.1.
+// Also: RFC 6347, Section 4.2.1; RFC 7350, Sections 4.1 and 4.6; RFC 8489, Section 13.
 #include "io/dtls_listener.h"
 
 #include <openssl/err.h>

@@ -1,7 +1,7 @@
 // TlsIdentities: one context of OpenSSL per set of names and transport, and the callbacks that a
 // handshake makes: server name, ALPN, ticket keys.
 //
-// Also: RFC 6066, Section 3; RFC 7301, Section 3.2; RFC 5077, Section 4.
+// Also: RFC 6066, Section 3; RFC 7301, Section 3.2; RFC 7443, Section 1; RFC 5077, Section 4.
 #include "io/tls_identities.h"
 
 #include <openssl/core_names.h>
