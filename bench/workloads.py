@@ -72,11 +72,18 @@ LIVES = Workload("lives", "1,000,000 allocations made and ended: what the last 9
                  warmup=0)
 
 
-def unsaturated(direction, rate):
+def unsaturated(direction, rate, allocations=1000):
     """What a server costs that is not driven to its limit: wake-ups count, batches are small."""
-    return Workload(f"{direction}-{rate}", f"{rate:,} packets/s over 1,000 allocations, 100 B, "
-                    f"{direction}", flags(f"--mode relay --allocations 1000 --payload 100 "
-                                          f"--direction {direction} --rate {rate}"))
+    return Workload(
+        "-".join([direction, str(rate)] + ([str(allocations)] if allocations != 1000 else [])),
+        f"{rate:,} packets/s over {allocations:,} allocations, 100 B, {direction}",
+        flags(f"--mode relay --allocations {allocations} --payload 100 --direction {direction} "
+              f"--rate {rate}"))
+
+
+def saturating(workers):
+    return dataclasses.replace(small("to-client"), name=f"saturating-workers-{workers}",
+                               workers=workers)
 
 
 def paced(workers):
