@@ -15,6 +15,8 @@ std::string_view name_of(FailureCause cause) {
       return "integrity_violated";
     case FailureCause::unreachable:
       return "unreachable";
+    case FailureCause::connection_ended:
+      return "connection_ended";
     case FailureCause::no_credentials:
       return "no_credentials";
     case FailureCause::credentials_refused:

@@ -15,7 +15,8 @@ enum class FailureCause : uint8_t {
   error_response,       ///< the server said no: `code` and `reason`
   timed_out,            ///< no answer within Rc requests
   integrity_violated,   ///< answers came, none of them proved to be the server's
-  unreachable,          ///< a hard ICMP error (RFC 8489, Section 6.2.1)
+  unreachable,          ///< a hard ICMP error (RFC 8489, Section 6.2.1), or a refused connection
+  connection_ended,     ///< TCP, TLS, DTLS: before the answer came (RFC 8489, Section 6.2.2)
   no_credentials,       ///< challenged, and there is nothing to answer with
   credentials_refused,  ///< 401 to a signed request
   bid_down,             ///< the nonce announces algorithms, the answer has none (9.2.5)

@@ -65,6 +65,10 @@ void StunClient::handle_unreachable() {
   if (transaction_) fail(FailureCause::unreachable);
 }
 
+void StunClient::handle_connection_ended() {
+  if (transaction_) fail(FailureCause::connection_ended);
+}
+
 Instant StunClient::next_deadline() const {
   return transaction_ ? transaction_->next_deadline() : kNever;
 }

@@ -32,6 +32,7 @@ class StunClient {
   bool bind(Now now);  ///< false where one is on its way
   void handle(Bytes datagram, Now now);
   void handle_unreachable();
+  void handle_connection_ended();
 
   Instant next_deadline() const;
   void on_deadline(Now now);

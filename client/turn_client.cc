@@ -95,10 +95,16 @@ void TurnClient::on_deadline(Now now) {
   start_due_requests(now);
 }
 
-void TurnClient::handle_unreachable(Now now) {
+void TurnClient::handle_unreachable(Now now) { fail_outstanding(FailureCause::unreachable, now); }
+
+void TurnClient::handle_connection_ended(Now now) {
+  fail_outstanding(FailureCause::connection_ended, now);
+  if (state_ != State::idle) lose(AllocationLost::Reason::connection_ended);
+}
+
+void TurnClient::fail_outstanding(FailureCause cause, Now now) {
   for (const Pending& failed : std::exchange(pending_, {})) {
-    fail(failed.request,
-         {.method = failed.transaction.method(), .cause = FailureCause::unreachable}, now);
+    fail(failed.request, {.method = failed.transaction.method(), .cause = cause}, now);
   }
 }
 

@@ -74,6 +74,9 @@ class TurnClient {
   void handle(MutableBytes datagram, Now now);
   /// A hard ICMP error came back for something we sent: what is outstanding has failed.
   void handle_unreachable(Now now);
+  /// The connection that the allocation was made over is gone, and the allocation with it: its
+  /// five-tuple will not come back (RFC 8656, Section 5).
+  void handle_connection_ended(Now now);
 
   Instant next_deadline() const;
   void on_deadline(Now now);
@@ -95,6 +98,7 @@ class TurnClient {
   bool has_room() const { return pending_.size() < kMaxOutstanding; }
   void begin(TurnRequest request, size_t challenges, Now now);
   void start_due_requests(Now now);
+  void fail_outstanding(FailureCause cause, Now now);
   bool has_family(AddressFamily family) const;
   void emit(TurnEvent event);
 

@@ -36,8 +36,9 @@ struct Released {                       ///< we deleted it
 };
 struct AllocationLost {
   enum class Reason : uint8_t {
-    expired,   ///< no refresh came through in time
-    mismatch,  ///< 437: the server does not know it (RFC 8656, Section 5)
+    expired,           ///< no refresh came through in time
+    mismatch,          ///< 437: the server does not know it (RFC 8656, Section 5)
+    connection_ended,  ///< one of the five-tuple's three: no other connection can have it
   };
   Reason reason{};
 };

@@ -59,6 +59,8 @@ std::string explain(const RequestFailure& failure) {
       return "answers came, but none was signed with this password";
     case FailureCause::unreachable:
       return "nothing listens on this port, or there is no way to it (ICMP unreachable)";
+    case FailureCause::connection_ended:
+      return "the server ended the connection";
     case FailureCause::no_credentials:
       return "the server asks for credentials: give --user and --password";
     case FailureCause::credentials_refused:
