@@ -1,4 +1,4 @@
-# A small blocking TURN client over UDP (RFC 8656) for tests that must not trust our own.
+# A small blocking TURN client (RFC 8656, RFC 6062) for tests that must not trust our own.
 import collections
 import socket
 import struct
@@ -6,8 +6,10 @@ import time
 
 import stun_message as stun
 from processes import check
+from transports import Datagrams
 
 Received = collections.namedtuple("Received", "peer channel data icmp")
+Attempt = collections.namedtuple("Attempt", "connection_id peer")
 Allocation = collections.namedtuple("Allocation", "relayed mapped lifetime token")
 
 FAMILY = {socket.AF_INET: 1, socket.AF_INET6: 2}
@@ -27,6 +29,17 @@ def binding_answer(server, seconds):
         return answer if answer.transaction_id == transaction_id else None
 
 
+def stream_binding(stream, seconds=10):
+    """One Binding over TCP or TLS: the response, or None when none came in time."""
+    transaction_id = stun.new_transaction_id()
+    stream.send(stun.encode(stun.BINDING, stun.REQUEST, transaction_id, []))
+    frame = stream.receive(time.monotonic() + seconds)
+    if frame is None:
+        return None
+    answer = stun.Message(frame)
+    return answer if answer.transaction_id == transaction_id else None
+
+
 class TurnError(Exception):
     def __init__(self, code):
         super().__init__(f"the server answered {code}")
@@ -34,24 +47,39 @@ class TurnError(Exception):
 
 
 class TurnClient:
-    """One five-tuple. The socket is the caller's choice, so it may live in any namespace."""
+    """One five-tuple."""
 
     def __init__(self, udp, server, username, password, algorithm=stun.MD5):
-        self.udp = udp
-        self.server = server
+        """Over UDP: the socket is the caller's choice, so it may live in any namespace."""
+        self._begin(Datagrams(udp, server), username, password, algorithm)
+
+    @classmethod
+    def over(cls, transport, username, password, algorithm=stun.MD5):
+        """Over any of transports.py."""
+        client = cls.__new__(cls)
+        client._begin(transport, username, password, algorithm)
+        return client
+
+    def _begin(self, transport, username, password, algorithm):
+        self.transport = transport
         self._username = username
         self._password = password
         self._algorithm = algorithm
         self._challenge = None  # the last 401 or 438
         self._key = None
         self._received = collections.deque()
+        self._attempts = collections.deque()
+
+    @property
+    def udp(self):
+        return self.transport.socket
 
     def binding(self):
         answer = self._transact(stun.BINDING, [], signed=False)
         return answer.address(stun.XOR_MAPPED_ADDRESS)
 
-    def allocate(self, *attributes, family=None):
-        wanted = [(stun.REQUESTED_TRANSPORT, b"\x11\0\0\0"), *attributes]
+    def allocate(self, *attributes, family=None, transport=stun.OVER_UDP):
+        wanted = [(stun.REQUESTED_TRANSPORT, transport), *attributes]
         if family is not None:
             wanted.append((stun.REQUESTED_ADDRESS_FAMILY, bytes([FAMILY[family], 0, 0, 0])))
         answer = self._authenticated(stun.ALLOCATE, wanted)
@@ -72,6 +100,30 @@ class TurnClient:
         self._authenticated(stun.CHANNEL_BIND, [
             (stun.CHANNEL_NUMBER, struct.pack("!Hxx", number)), (stun.XOR_PEER_ADDRESS, peer)])
 
+    # RFC 6062, Section 4: the control connection's half.
+
+    def connect(self, peer):
+        """Asks the server to connect to a peer: the CONNECTION-ID."""
+        answer = self._authenticated(stun.CONNECT, [(stun.XOR_PEER_ADDRESS, peer)])
+        return answer[stun.CONNECTION_ID]
+
+    def connection_attempt(self, seconds=5):
+        """The next peer that connected to the relayed address."""
+        deadline = time.monotonic() + seconds
+        while not self._attempts:
+            frame = self.transport.receive(deadline)
+            check(frame, f"no peer connected within {seconds} s")
+            self._sort(frame)
+        return self._attempts.popleft()
+
+    def bind_connection(self, data_stream, connection_id):
+        """Makes another connection the peer's (Section 4.3), signed with what this one has learned;
+        it carries bytes from then on, and is handed back."""
+        data = TurnClient.over(data_stream, self._username, self._password, self._algorithm)
+        data._challenge, data._key = self._challenge, self._key
+        data._authenticated(stun.CONNECTION_BIND, [(stun.CONNECTION_ID, connection_id)])
+        return data_stream
+
     def send_indication(self, peer, data, dont_fragment=False):
         transaction_id = stun.new_transaction_id()
         attributes = [(stun.XOR_PEER_ADDRESS, stun.xor_address(peer, transaction_id)),
@@ -79,16 +131,16 @@ class TurnClient:
         if dont_fragment:
             attributes.append((stun.DONT_FRAGMENT, b""))
         message = stun.encode(stun.SEND, stun.INDICATION, transaction_id, attributes)
-        self.udp.sendto(message, self.server)
+        self.transport.send(message)
 
     def send_channel_data(self, number, data):
-        self.udp.sendto(struct.pack("!HH", number, len(data)) + data, self.server)
+        self.transport.send(struct.pack("!HH", number, len(data)) + data)
 
     def receive(self, seconds=5):
         """The next data (or ICMP report) from a peer."""
         deadline = time.monotonic() + seconds
         while not self._received:
-            datagram = self._receive_datagram(deadline)
+            datagram = self.transport.receive(deadline)
             check(datagram, f"nothing came from a peer within {seconds} s")
             self._sort(datagram)
         return self._received.popleft()
@@ -136,27 +188,16 @@ class TurnClient:
         return credentials
 
     def _exchange(self, message, transaction_id):
-        """Sends until answered, with the intervals of RFC 8489, Section 6.2.1."""
-        interval = 0.5
-        for _ in range(7):
-            self.udp.sendto(message, self.server)
+        """Sends until answered, with the intervals of RFC 8489, Section 6.2.1; once where nothing
+        is lost (Section 6.2.2)."""
+        for interval in (39.5,) if self.transport.is_reliable else (0.5, 1, 2, 4, 8, 16, 8):
+            self.transport.send(message)
             deadline = time.monotonic() + interval
-            while datagram := self._receive_datagram(deadline):
-                answer = self._sort(datagram)
+            while frame := self.transport.receive(deadline):
+                answer = self._sort(frame)
                 if answer and answer.transaction_id == transaction_id:
                     return answer
-            interval *= 2
         check(False, "the server does not answer")
-
-    def _receive_datagram(self, deadline):
-        left = deadline - time.monotonic()
-        if left <= 0:
-            return None
-        self.udp.settimeout(left)
-        try:
-            return self.udp.recv(65536)
-        except (socket.timeout, ConnectionRefusedError):
-            return None
 
     def _sort(self, datagram):
         """Keeps what came from peers; a response is handed back."""
@@ -165,6 +206,10 @@ class TurnClient:
             self._received.append(Received(None, number, datagram[4:4 + length], None))
             return None
         message = stun.Message(datagram)
+        if message.method == stun.CONNECTION_ATTEMPT:
+            self._attempts.append(Attempt(message[stun.CONNECTION_ID],
+                                          message.address(stun.XOR_PEER_ADDRESS)))
+            return None
         if message.method != stun.DATA:
             return message
         icmp = struct.unpack("!xxBBI", message[stun.ICMP]) if stun.ICMP in message else None
