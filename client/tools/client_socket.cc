@@ -3,86 +3,56 @@
 
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <memory>
 #include <system_error>
-#include <utility>
+
+#include "io/control_messages.h"
 
 namespace uturn {
 namespace {
 
 constexpr size_t kMaxAddresses = 8;
 
-/// Fills `out` and says how long it is.
-socklen_t to_sockaddr(const TransportAddress& address, sockaddr_storage& out) {
-  out = {};
-  const Bytes ip = address.ip.bytes();
-  if (address.ip.is_v4()) {
-    auto& v4 = reinterpret_cast<sockaddr_in&>(out);
-    v4.sin_family = AF_INET;
-    v4.sin_port = htons(address.port);
-    std::memcpy(&v4.sin_addr, ip.data(), ip.size());
-    return sizeof v4;
-  }
-  auto& v6 = reinterpret_cast<sockaddr_in6&>(out);
-  v6.sin6_family = AF_INET6;
-  v6.sin6_port = htons(address.port);
-  v6.sin6_scope_id = address.scope_id;
-  std::memcpy(&v6.sin6_addr, ip.data(), ip.size());
-  return sizeof v6;
+std::optional<TransportAddress> address_of(const addrinfo& entry) {
+  const auto* name = reinterpret_cast<const uint8_t*>(entry.ai_addr);
+  return read_name(Bytes{name, entry.ai_addrlen});
 }
 
-std::optional<TransportAddress> from_sockaddr(const sockaddr* address) {
-  TransportAddress result;
-  if (address->sa_family == AF_INET) {
-    sockaddr_in v4;
-    std::memcpy(&v4, address, sizeof v4);
-    std::array<uint8_t, 4> bytes;
-    std::memcpy(bytes.data(), &v4.sin_addr, bytes.size());
-    result.ip = IpAddress::v4(bytes);
-    result.port = ntohs(v4.sin_port);
-    return result;
-  }
-  if (address->sa_family != AF_INET6) return std::nullopt;
-  sockaddr_in6 v6;
-  std::memcpy(&v6, address, sizeof v6);
-  std::array<uint8_t, 16> bytes;
-  std::memcpy(bytes.data(), &v6.sin6_addr, bytes.size());
-  result.ip = IpAddress::v6(bytes);
-  result.port = ntohs(v6.sin6_port);
-  result.scope_id = v6.sin6_scope_id;
-  return result;
+bool bind_to(int fd, const IpAddress& from) {
+  // The port is chosen when the peer is known: a port may then serve several connections.
+  const int on = 1;
+  ::setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+  SocketName name;
+  const socklen_t size = write_name({from, 0, 0}, name);
+  return ::bind(fd, &name.any, size) == 0;
 }
 
-std::string text_of_errno() { return std::generic_category().message(errno); }
-
-/// Would-block is nothing; what an ICMP error leaves behind is unreachable.
-ClientSocket::Outcome outcome_of_errno() {
-  const bool nothing =
-      errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR || errno == ENOBUFS;
-  return nothing ? ClientSocket::Outcome::nothing : ClientSocket::Outcome::unreachable;
+bool connect_to(int fd, const TransportAddress& server) {
+  SocketName name;
+  const socklen_t size = write_name(server, name);
+  return ::connect(fd, &name.any, size) == 0 || errno == EINPROGRESS;
 }
 
 }  // namespace
 
-std::optional<ClientSocket> ClientSocket::open(const TransportAddress& server, std::string& error) {
+Result<ClientSocket, int> ClientSocket::open(Kind kind, const TransportAddress& server,
+                                             const std::optional<IpAddress>& from) {
   const int family = server.ip.is_v4() ? AF_INET : AF_INET6;
-  ClientSocket socket{::socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
-  sockaddr_storage address;
-  const socklen_t size = to_sockaddr(server, address);
-  if (socket.fd_ < 0 || ::connect(socket.fd_, reinterpret_cast<sockaddr*>(&address), size) != 0) {
-    error = text_of_errno();
-    return std::nullopt;
+  const int type = kind == Kind::stream ? SOCK_STREAM : SOCK_DGRAM;
+  ClientSocket socket{::socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+  if (socket.fd_ < 0 || (from && !bind_to(socket.fd_, *from)) || !connect_to(socket.fd_, server)) {
+    return Failure{errno};
   }
+  const int on = 1;
+  if (kind == Kind::stream) ::setsockopt(socket.fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   return socket;
 }
-
-ClientSocket::ClientSocket(ClientSocket&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
 
 ClientSocket& ClientSocket::operator=(ClientSocket&& other) noexcept {
   std::swap(fd_, other.fd_);
@@ -93,16 +63,37 @@ ClientSocket::~ClientSocket() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-ClientSocket::Outcome ClientSocket::send(Bytes datagram) {
-  const ssize_t sent = ::send(fd_, datagram.data(), datagram.size(), MSG_NOSIGNAL);
-  return sent >= 0 ? Outcome::done : outcome_of_errno();
+int ClientSocket::error() const {
+  int error = 0;
+  socklen_t size = sizeof error;
+  return ::getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
 }
 
-ClientSocket::Outcome ClientSocket::receive(MutableBytes buffer, MutableBytes& received) {
+bool ClientSocket::is_connected() const {
+  SocketName name;
+  socklen_t size = sizeof name;
+  return ::getpeername(fd_, &name.any, &size) == 0;
+}
+
+Result<size_t, int> ClientSocket::send(Bytes bytes) {
+  const ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  if (sent < 0) return Failure{errno};
+  return static_cast<size_t>(sent);
+}
+
+Result<size_t, int> ClientSocket::receive(MutableBytes buffer) {
   const ssize_t size = ::recv(fd_, buffer.data(), buffer.size(), 0);
-  if (size < 0) return outcome_of_errno();
-  received = buffer.first(static_cast<size_t>(size));
-  return Outcome::done;
+  if (size < 0) return Failure{errno};
+  return static_cast<size_t>(size);
+}
+
+bool would_block(int error_number) {
+  return error_number == EAGAIN || error_number == EWOULDBLOCK || error_number == EINTR ||
+         error_number == ENOBUFS;
+}
+
+std::string text_of_errno(int error_number) {
+  return std::generic_category().message(error_number);
 }
 
 Now read_clocks() {
@@ -127,7 +118,7 @@ std::vector<TransportAddress> resolve(const std::string& host, uint16_t port, st
   std::vector<TransportAddress> addresses;
   for (const addrinfo* entry = list; entry && addresses.size() < kMaxAddresses;
        entry = entry->ai_next) {
-    auto address = from_sockaddr(entry->ai_addr);
+    auto address = address_of(*entry);
     if (!address) continue;
     address->port = port;
     if (std::ranges::find(addresses, *address) == addresses.end()) addresses.push_back(*address);

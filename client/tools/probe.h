@@ -5,20 +5,23 @@
 #include <iosfwd>
 #include <string>
 
+#include "client/tools/client_security.h"
+
 namespace uturn {
 
-/// What the command line says; the names of its options are --user, --password, --json, --timeout.
+/// What the command line says.
 struct ProbeOptions {
   std::string uri;         ///< RFC 7064 or 7065: "turn:turn.example.org?transport=udp"
   std::string username{};  ///< empty: no credentials
   std::string password{};
+  SecurityWish security{};           ///< --insecure, --ca
   bool json = false;                 ///< one JSON object instead of a table
   std::chrono::seconds timeout{10};  ///< for the whole visit, 1 s at least
 };
 
 inline constexpr int kProbeHealthy = 0;
 inline constexpr int kProbeUnhealthy = 1;
-inline constexpr int kProbeUsage = 2;  ///< a malformed URI, a transport that is not supported yet
+inline constexpr int kProbeUsage = 2;  ///< a malformed URI, an unreadable --ca
 
 /// Binding, then for a turn URI Allocate and a datagram through the server's own relay both ways,
 /// by indication and by channel. Returns the exit status. Reads clocks, resolves names and blocks.

@@ -16,93 +16,41 @@ namespace {
 constexpr Duration kResendAfter = 500ms;  ///< datagrams may be lost: that alone is no failure
 constexpr Duration kReleaseWait = 1s;
 
-/// As many requests as fit into the time, then a wait as long as the next interval.
-RetransmissionSettings fitting_into(Duration timeout) {
-  RetransmissionSettings settings;
-  uint32_t count = 1;
-  while (count < 7 && settings.initial_rto * ((2u << count) - 1) <= timeout) ++count;
-  settings.request_count = count;
-  settings.last_wait = 1u << (count - 1);
-  return settings;
-}
-
 }  // namespace
-
-/// One client: its socket, its state machines and what they have reported.
-struct ProbeVisit::Visitor {
-  Visitor(ClientSocket opened, const ProbeSettings& probe, Duration timeout, Random& random)
-      : socket(std::move(opened)),
-        stun({.retransmission = fitting_into(timeout), .decoration = {}}, random),
-        turn({.credentials = {probe.username, probe.password},
-              .retransmission = fitting_into(timeout),
-              .decoration = {}},
-             random) {}
-
-  /// An earlier datagram's ICMP error may be reported by this one.
-  void send(Bytes datagram, Now now) {
-    if (socket.send(datagram) == ClientSocket::Outcome::unreachable) take_unreachable(now);
-  }
-  void take_unreachable(Now now) {
-    stun.handle_unreachable();
-    turn.handle_unreachable(now);
-  }
-
-  void take_events() {
-    while (const auto event = turn.poll_event()) take(*event);
-    if (const auto event = stun.poll_event()) {
-      if (const auto* told = std::get_if<Mapped>(&*event)) mapped = *told;
-      if (const auto* said_no = std::get_if<RequestFailure>(&*event)) failure = *said_no;
-    }
-  }
-  void take(const TurnEvent& event) {
-    if (const auto* granted = std::get_if<Allocated>(&event)) allocated = *granted;
-    if (const auto* said_no = std::get_if<RequestFailure>(&event)) failure = *said_no;
-    if (std::holds_alternative<PermissionInstalled>(event)) has_permission = true;
-    if (std::holds_alternative<ChannelBound>(event)) has_channel = true;
-    if (std::holds_alternative<Released>(event)) is_released = true;
-    if (const auto* datagram = std::get_if<PeerDatagram>(&event)) {
-      received_text = text_of(datagram->data);
-      received_from = datagram->peer;
-      received_by_channel = datagram->channel.has_value();
-    }
-  }
-
-  ClientSocket socket;
-  StunClient stun;
-  TurnClient turn;
-  std::optional<Mapped> mapped;
-  std::optional<Allocated> allocated;
-  std::optional<RequestFailure> failure;
-  bool has_permission = false;
-  bool has_channel = false;
-  bool is_released = false;
-  std::string received_text;
-  PeerAddress received_from;
-  bool received_by_channel = false;
-};
 
 ProbeVisit::ProbeVisit(const ProbeSettings& settings, const TransportAddress& server,
                        Instant deadline)
-    : settings_(settings), server_(server), deadline_(deadline) {}
+    : settings_(settings), server_(server), deadline_(deadline) {
+  const Now now = read_clocks();
+  for (auto* visitor : {&alice_, &bob_}) {
+    *visitor =
+        std::make_unique<ProbeVisitor>(settings_, server_, deadline_ - now.monotonic, random_, now);
+  }
+}
 
-ProbeVisit::~ProbeVisit() = default;
+bool ProbeVisit::connect_and_bind() {
+  return (settings_.transport == Transport::udp || connect()) && bind();
+}
+
+bool ProbeVisit::connect() {
+  const Now now = read_clocks();
+  using enum ServerConnection::State;
+  const auto state = [this] { return alice_->link.connection().state(); };
+  pump_until([&] { return state() != connecting; }, deadline_);
+  ProbeStep step{.name = "connect"};
+  if (state() == ended) {
+    step.cause = alice_->link.connection().end().why;
+    step.cause_id = alice_->link.connection().end().id;
+  } else if (state() == connecting) {
+    step.cause = "no answer: no server is there, or a firewall drops it on the way";
+    step.cause_id = "timed_out";
+  }
+  return finish(std::move(step), now.monotonic);
+}
 
 bool ProbeVisit::bind() {
   const Now now = read_clocks();
   ProbeStep step{.name = "binding"};
-  std::string error;
-  for (auto* visitor : {&alice_, &bob_}) {
-    auto socket = ClientSocket::open(server_, error);
-    if (!socket) {
-      step.cause = "no socket towards " + server_.to_string() + ": " + error;
-      step.cause_id = "no_socket";
-      step.status = ProbeStep::Status::failed;
-      steps_.push_back(std::move(step));
-      return false;
-    }
-    *visitor = std::make_unique<Visitor>(*std::move(socket), settings_, deadline_ - now.monotonic,
-                                         random_);
-  }
   alice_->stun.bind(now);
   pump_until([this] { return alice_->mapped || alice_->failure; }, deadline_);
   if (alice_->mapped) step.facts.push_back({"mapped", alice_->mapped->address.to_string()});
@@ -125,7 +73,7 @@ void ProbeVisit::relay(Instant deadline) {
   release();
 }
 
-bool ProbeVisit::allocate(Visitor& visitor, const std::string& name) {
+bool ProbeVisit::allocate(ProbeVisitor& visitor, const std::string& name) {
   const Now now = read_clocks();
   visitor.turn.allocate({}, now);
   pump_until([&visitor] { return visitor.allocated || visitor.failure; }, deadline_);
@@ -182,7 +130,7 @@ bool ProbeVisit::exchange(const std::string& name, bool by_channel) {
 }
 
 /// Sends until it arrives, from the relayed address it must come from.
-bool ProbeVisit::carry(Visitor& from, Visitor& to, bool by_channel, std::string_view text,
+bool ProbeVisit::carry(ProbeVisitor& from, ProbeVisitor& to, bool by_channel, std::string_view text,
                        Instant until) {
   const PeerAddress destination = peer_address(to.allocated->relayed[0]);
   const PeerAddress source = peer_address(from.allocated->relayed[0]);
@@ -223,43 +171,35 @@ void ProbeVisit::pump_once(Instant until) {
   std::array<pollfd, 2> waiting{};
   Instant wake_at = until;
   for (size_t i = 0; i < waiting.size(); ++i) {
-    Visitor& visitor = i == 0 ? *alice_ : *bob_;
+    ProbeVisitor& visitor = i == 0 ? *alice_ : *bob_;
     const Now now = read_clocks();
-    visitor.stun.on_deadline(now);
-    visitor.turn.on_deadline(now);
-    while (const auto datagram = visitor.stun.poll_transmit(now)) visitor.send(*datagram, now);
-    while (const auto datagram = visitor.turn.poll_transmit(now)) visitor.send(*datagram, now);
-    visitor.take_events();
-    wake_at = std::min({wake_at, visitor.stun.next_deadline(), visitor.turn.next_deadline()});
-    waiting[i] = {.fd = visitor.socket.fd(), .events = POLLIN, .revents = 0};
+    visitor.run_due(now);
+    wake_at = std::min(wake_at, visitor.next_deadline(now));
+    waiting[i] = visitor.wait_for();
   }
   if (any_failure()) wake_at = Instant{};  // sending has failed already
   const Duration wait = std::max(wake_at - read_clocks().monotonic, Duration{});
   const auto timeout = std::chrono::ceil<std::chrono::milliseconds>(wait).count();
   ::poll(waiting.data(), waiting.size(), static_cast<int>(timeout));
-
-  std::array<uint8_t, 2048> buffer;
-  for (Visitor* visitor : {alice_.get(), bob_.get()}) {
-    MutableBytes datagram;
-    const auto outcome = visitor->socket.receive(buffer, datagram);
-    const Now now = read_clocks();
-    if (outcome == ClientSocket::Outcome::done) {
-      visitor->stun.handle(datagram, now);
-      visitor->turn.handle(datagram, now);
-    } else if (outcome == ClientSocket::Outcome::unreachable) {
-      visitor->take_unreachable(now);
-    }
-    visitor->take_events();
-  }
+  for (ProbeVisitor* visitor : {alice_.get(), bob_.get()}) visitor->on_ready(read_clocks());
 }
 
 bool ProbeVisit::finish(ProbeStep step, Instant started, const RequestFailure* failure) {
-  step.took = read_clocks().monotonic - started;
   if (failure) {
     step.cause = explain(*failure);
     step.cause_id = name_of(failure->cause);
     step.error_code = failure->code;
   }
+  const ConnectionEnd* end = any_end();
+  if (failure && failure->cause == FailureCause::connection_ended && end) {
+    step.cause = end->why;
+    step.cause_id = end->id;
+  }
+  return finish(std::move(step), started);
+}
+
+bool ProbeVisit::finish(ProbeStep step, Instant started) {
+  step.took = read_clocks().monotonic - started;
   const bool passed = step.cause.empty();
   step.status = passed ? ProbeStep::Status::passed : ProbeStep::Status::failed;
   steps_.push_back(std::move(step));
@@ -267,6 +207,13 @@ bool ProbeVisit::finish(ProbeStep step, Instant started, const RequestFailure* f
 }
 
 void ProbeVisit::skip(const std::string& name) { steps_.push_back({.name = name}); }
+
+const ConnectionEnd* ProbeVisit::any_end() const {
+  for (const ProbeVisitor* visitor : {alice_.get(), bob_.get()}) {
+    if (visitor->link.connection().has_ended()) return &visitor->link.connection().end();
+  }
+  return nullptr;
+}
 
 const RequestFailure* ProbeVisit::any_failure() const {
   if (alice_->failure) return &*alice_->failure;
