@@ -3,10 +3,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "client/tools/bench/server_usage.h"
 #include "client/tools/bench/workloads.h"
+#include "client/tools/make_connection.h"
 #include "server/config_texts.h"
 
 namespace uturn {
@@ -112,11 +114,19 @@ void add_traffic(CLI::App& app, BenchOptions& options) {
       ->type_name("relay|allocate|idle|lives|binding|churn");
   add_text(
       app, "--transport",
-      [](const std::string& text) {
-        if (text != "udp") refuse(text, "udp: the others come with streams");
+      [&options](const std::string& text) {
+        constexpr Transport kTransports[] = {Transport::udp, Transport::tcp, Transport::tls,
+                                             Transport::dtls};
+        const auto* found = std::ranges::find(kTransports, text, name_of);
+        if (found == std::end(kTransports)) refuse(text, "udp, tcp, tls, dtls");
+        options.transport = *found;
       },
-      "Between the clients and the server")
-      ->type_name("udp");
+      "Between the clients and the server (default: as the URI says)")
+      ->type_name("udp|tcp|tls|dtls");
+  app.add_option("--ca", options.security.authorities_file,
+                 "Believe certificates of these authorities (PEM), not the system's")
+      ->type_name("FILE");
+  app.add_flag("--insecure", options.security.insecure, "Believe any certificate");
   app.add_option("--allocations", options.allocations, "How many clients (default 100)")
       ->type_name("N");
   add_words(app, "--direction", options.direction,
@@ -222,7 +232,8 @@ void add_bench_arguments(CLI::App& app, BenchOptions& options) {
       },
       "A published set of these flags; `list` tells them")
       ->type_name("NAME");
-  app.add_option("URI", options.uri, "turn:HOST[:PORT][?transport=udp], or forward:HOST:PORT");
+  app.add_option("URI", options.uri,
+                 "turn: or turns:HOST[:PORT][?transport=tcp|udp], or forward:HOST:PORT");
   app.add_option("--user", options.username, "User name")->type_name("U");
   app.add_option("--password", options.password, "Password; ${ENV} or file:PATH")->type_name("P");
   add_traffic(app, options);

@@ -200,9 +200,13 @@ int run_probe_command(const Invocation& invocation) {
                "uturn probe");
   ProbeOptions options;
   uint32_t timeout = 10;
-  app.add_option("URI", options.uri, "stun:HOST[:PORT] or turn:HOST[:PORT]")->required();
+  app.add_option("URI", options.uri, "stun: stuns: turn: or turns:HOST[:PORT]")->required();
   app.add_option("--user", options.username, "User name")->type_name("U");
   app.add_option("--password", options.password, "Password; ${ENV} or file:PATH")->type_name("P");
+  app.add_flag("--insecure", options.security.insecure, "Believe any certificate");
+  app.add_option("--ca", options.security.authorities_file,
+                 "Believe certificates of these authorities (PEM), not the system's")
+      ->type_name("FILE");
   app.add_flag("--json", options.json, "One JSON object instead of a table");
   app.add_option("--timeout", timeout, "Seconds for the whole visit")
       ->type_name("S")

@@ -25,7 +25,7 @@ TEST(Workloads, AreFoundByName) {
   EXPECT_EQ(options.allocations, 10'000u);
   EXPECT_EQ(options.rate, 500'000);
   EXPECT_EQ(options.direction, RelayDirection::both);
-  EXPECT_EQ(find_workload("W7"), nullptr);
+  EXPECT_EQ(find_workload("W12"), nullptr);
 }
 
 TEST(BenchOptions, ContradictionsAreTold) {

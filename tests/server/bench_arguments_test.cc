@@ -41,6 +41,17 @@ TEST(BenchArguments, TrafficIsRead) {
   EXPECT_EQ(options.mode, BenchMode::churn);
 }
 
+TEST(BenchArguments, TheTransportIsRead) {
+  EXPECT_FALSE(bench({}).transport) << "the URI says it";
+  EXPECT_EQ(bench({"--transport", "tcp"}).transport, Transport::tcp);
+  EXPECT_EQ(bench({"--transport", "dtls"}).transport, Transport::dtls);
+  const BenchOptions options = bench({"--workload", "W7-tls", "--insecure", "--ca", "ca.pem"});
+  EXPECT_EQ(options.transport, Transport::tls);
+  EXPECT_EQ(options.payload, 1200u);
+  EXPECT_TRUE(options.security.insecure);
+  EXPECT_EQ(options.security.authorities_file, "ca.pem");
+}
+
 TEST(BenchArguments, PaceIsRead) {
   const BenchOptions options = bench({"--rate", "20000", "--burst", "4", "--frames", "8@30",
                                       "--audio", "50", "--warmup", "200ms", "--seconds", "3"});
@@ -118,7 +129,7 @@ TEST(BenchArguments, MistakesAreUsageErrors) {
   for (const std::vector<std::string>& flags :
        std::vector<std::vector<std::string>>{{"--workload", "W99"},
                                              {"--direction", "sideways"},
-                                             {"--transport", "tcp"},
+                                             {"--transport", "sctp"},
                                              {"--frames", "8"},
                                              {"--frames", "8@x"},
                                              {"--flood", "binding"},

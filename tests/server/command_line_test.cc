@@ -359,6 +359,13 @@ TEST(ProbeCommand, ItsOptionsReachTheProbe) {
   EXPECT_EQ(called.probed->timeout, std::chrono::seconds(3));
 }
 
+TEST(ProbeCommand, SaysWhichCertificatesAreBelieved) {
+  run({"probe", "turns:turn.example.org", "--insecure", "--ca", "ca.pem"});
+  ASSERT_TRUE(called.probed);
+  EXPECT_TRUE(called.probed->security.insecure);
+  EXPECT_EQ(called.probed->security.authorities_file, "ca.pem");
+}
+
 TEST(ProbeCommand, WithoutAUriItIsUsage) {
   EXPECT_EQ(run({"probe"}).status, 2);
   EXPECT_EQ(run({"probe", "stun:x", "--timeout", "0"}).status, 2);

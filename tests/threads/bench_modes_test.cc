@@ -35,7 +35,7 @@ class BenchModes : public testing::TestWithParam<IoWish> {
     BenchReport report{.settings = options};
     std::ostringstream terminal;
     Progress progress{terminal, false};
-    const auto done = run_mode(server_.address(), progress, report);
+    const auto done = run_mode({.address = server_.address()}, progress, report);
     EXPECT_TRUE(done.has_value()) << done.error();
     return report;
   }
@@ -133,7 +133,7 @@ TEST_P(BenchModes, WithTheWrongPasswordItCannotRun) {
   BenchReport report{.settings = wrong};
   std::ostringstream terminal;
   Progress progress{terminal, false};
-  const auto done = run_mode(server_.address(), progress, report);
+  const auto done = run_mode({.address = server_.address()}, progress, report);
   ASSERT_FALSE(done.has_value());
   EXPECT_THAT(done.error(), HasSubstr("password"));
 }
@@ -175,7 +175,7 @@ BenchReport storm(const RunningServer& server, uint32_t clients) {
   BenchReport report{.settings = options};
   std::ostringstream terminal;
   Progress progress{terminal, false};
-  EXPECT_TRUE(run_mode(server.address(), progress, report).has_value());
+  EXPECT_TRUE(run_mode({.address = server.address()}, progress, report).has_value());
   return report;
 }
 

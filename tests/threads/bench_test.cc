@@ -188,8 +188,11 @@ TEST(BenchUsage, WhatItCannotDoIsAUsageError) {
     return result.err;
   };
   EXPECT_THAT(refused([](BenchOptions& o) { o.uri = "http://x"; }), HasSubstr("must start with"));
-  EXPECT_THAT(refused([](BenchOptions& o) { o.uri = "turn:x?transport=tcp"; }),
-              HasSubstr("come with streams"));
+  EXPECT_THAT(refused([](BenchOptions& o) {
+                o.transport = Transport::dtls;
+                o.payload = 2'000;
+              }),
+              HasSubstr("over dtls"));
   EXPECT_THAT(refused([](BenchOptions& o) { o.uri = "stun:x"; }), HasSubstr("nothing but Binding"));
   EXPECT_THAT(refused([](BenchOptions& o) { o.payload = 1; }), HasSubstr("a payload has"));
 }

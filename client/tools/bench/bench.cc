@@ -11,6 +11,7 @@
 #include "client/tools/bench/progress.h"
 #include "client/tools/bench/report.h"
 #include "client/tools/client_socket.h"
+#include "client/tools/make_connection.h"
 #include "client/turn_uri.h"
 
 namespace uturn {
@@ -41,19 +42,28 @@ Result<TransportAddress, Refusal> find_forwarder(const std::string& text) {
   return resolved(*uri);
 }
 
-Result<TransportAddress, Refusal> find_server(const BenchOptions& options) {
-  if (options.is_forwarder()) return find_forwarder(options.uri);
+Result<BenchServer, Refusal> find_server(const BenchOptions& options) {
+  if (options.is_forwarder()) {
+    const auto forwarder = find_forwarder(options.uri);
+    if (!forwarder) return Failure{forwarder.error()};
+    return BenchServer{.address = *forwarder};
+  }
   const auto uri = TurnUri::parse(options.uri);
   if (!uri)
     return Failure{Refusal{kBenchUsage, options.uri + ": " + std::string{text_of(uri.error())}}};
   if (!uri->is_turn && options.mode != BenchMode::binding) {
     return Failure{Refusal{kBenchUsage, options.uri + ": a stun URI has nothing but Binding"}};
   }
-  if (uri->transport != Transport::udp) {
-    return Failure{
-        Refusal{kBenchUsage, options.uri + ": only udp yet; the others come with streams"}};
-  }
-  return resolved(*uri);
+  const auto address = resolved(*uri);
+  if (!address) return Failure{address.error()};
+  BenchServer server{.address = *address,
+                     .transport = options.transport.value_or(uri->transport),
+                     .name = uri->host};
+  if (!uses_tls(server.transport)) return server;
+  auto security = ClientSecurity::make(options.security, uri->host, uri->is_turn);
+  if (!security) return Failure{Refusal{kBenchUsage, security.error()}};
+  server.tls = security->context;
+  return server;
 }
 
 }  // namespace
@@ -67,7 +77,9 @@ int run_bench(const BenchOptions& options, std::ostream& out, std::ostream& err)
   const auto server = find_server(options);
   if (!server) return refuse(server.error().status, server.error().why);
 
-  BenchReport report{.settings = options, .server = server->to_string()};
+  BenchReport report{.settings = options, .server = server->address.to_string()};
+  report.settings.transport = server->transport;
+  if (const auto problem = problem_in(report.settings)) return refuse(kBenchUsage, *problem);
   report.machine = machine_report();
   const bool is_terminal = &err == &std::cerr && ::isatty(STDERR_FILENO) == 1;
   Progress progress{err, is_terminal && !options.quiet};

@@ -5,14 +5,17 @@
 
 namespace uturn {
 
-BindingClients::BindingClients(Loop& loop, Random& random, const TransportAddress& server)
-    : loop_(loop), random_(random), server_(server) {}
+BindingClients::BindingClients(const ServerRoute& route, Random& random)
+    : RequestClients(route), random_(random) {}
 
 void BindingClients::add(SocketId socket) {
-  const RetransmissionSettings once{.initial_rto = kPatience, .request_count = 1, .last_wait = 1};
-  clients_.push_back(
-      {.socket = socket,
-       .stun = StunClient{{.retransmission = once, .decoration = {.software = {}}}, random_}});
+  const RetransmissionSettings once{
+      .initial_rto = kPatience, .request_count = 1, .last_wait = 1, .reliable_timeout = kPatience};
+  clients_.push_back({.socket = socket,
+                      .stun = StunClient{{.retransmission = once,
+                                          .decoration = {.software = {}},
+                                          .reliable = route().is_reliable()},
+                                         random_}});
 }
 
 void BindingClients::begin(Now now) {
@@ -25,10 +28,7 @@ void BindingClients::ask(Client& client, Now now) {
   ++bindings_.begun;
   client.began = now.monotonic;
   const auto request = client.stun.poll_transmit(now);
-  if (!request) return;
-  const MutableBytes buffer = loop_.lend(request->size()).first(request->size());
-  std::ranges::copy(*request, buffer.begin());
-  loop_.send({.via = client.socket, .to = server_, .header = {}, .payload = buffer, .ip = {}});
+  if (request) route().send(client.socket, index_of(client), *request);
 }
 
 void BindingClients::take_event(Client& client, Now now) {
@@ -49,6 +49,7 @@ void BindingClients::start_counting() {
 }
 
 void BindingClients::on_deadlines(Now now) {
+  run_connections(now);
   if (!is_past(next_round_, now)) return;
   next_round_ = now.monotonic + kDeadlineRound;
   for (Client& client : clients_) {
@@ -57,20 +58,21 @@ void BindingClients::on_deadlines(Now now) {
   }
 }
 
-void BindingClients::on_datagrams(std::span<ReceivedDatagram> batch) {
-  const Now now = loop_.now();
-  for (const ReceivedDatagram& datagram : batch) {
-    if (datagram.from != server_ || datagram.tag >= clients_.size()) continue;
-    Client& client = clients_[datagram.tag];
-    client.stun.handle(datagram.packet.bytes(), now);
-    take_event(client, now);
-  }
+void BindingClients::on_client_frame(size_t index, MutableBytes frame, Now now) {
+  if (index >= clients_.size()) return;
+  clients_[index].stun.handle(frame, now);
+  take_event(clients_[index], now);
 }
 
 // Counted at the next round of deadlines and asked again no sooner: nobody is there.
-void BindingClients::on_icmp_error(const IcmpError& error) {
-  if (error.tag >= clients_.size() || error.destination != server_) return;
-  clients_[error.tag].stun.handle_unreachable();
+void BindingClients::on_unreachable(size_t index, Now) {
+  if (index < clients_.size()) clients_[index].stun.handle_unreachable();
+}
+
+// The next request goes over another connection.
+void BindingClients::on_client_gone(size_t index, const ConnectionEnd&, Now) {
+  clients_[index].stun.handle_connection_ended();
+  route().hang_up(index);
 }
 
 }  // namespace uturn

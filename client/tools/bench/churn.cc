@@ -89,7 +89,7 @@ void release_all(LifeClients& clients, RequestPump& pump, uint32_t window, Insta
 
 }  // namespace
 
-Result<Done, std::string> run_churn(const TransportAddress& server, const std::atomic<bool>& stop,
+Result<Done, std::string> run_churn(const BenchServer& server, const std::atomic<bool>& stop,
                                     BenchReport& report) {
   const BenchOptions& options = report.settings;
   pin_this_thread(options.cpus, options.threads);
@@ -101,11 +101,10 @@ Result<Done, std::string> run_churn(const TransportAddress& server, const std::a
   CsprngRandom random;
   const IpAddress peer =
       options.peer_addresses.empty() ? io->address : options.peer_addresses.front();
-  LifeClients clients(*io->loop, random,
+  LifeClients clients(io->route(server), random,
                       {.credentials = {options.username, options.password},
                        .peer = PeerAddress{{peer, kPeerPort}},
-                       .ends = false},
-                      server);
+                       .ends = false});
   for (const SocketId socket : io->sockets) clients.add(socket);
   RequestPump pump(*io->loop, clients, [&clients](Now now) { clients.on_deadlines(now); });
 

@@ -7,7 +7,6 @@
 
 #include <optional>
 
-#include "client/tools/bench/network_namespace.h"
 #include "io/control_messages.h"
 #include "io/udp_socket.h"
 
@@ -15,13 +14,6 @@ namespace uturn {
 namespace {
 
 constexpr int kBuffer = 1024 * 1024;  // a limit, not a reservation: no loss that is ours
-
-Result<std::optional<NetworkNamespace>, std::string> enter(const std::string& netns) {
-  if (netns.empty()) return std::optional<NetworkNamespace>{};
-  auto visit = NetworkNamespace::enter(netns);
-  if (!visit) return Failure{visit.error()};
-  return std::optional<NetworkNamespace>{*std::move(visit)};
-}
 
 /// Connecting a UDP socket sends nothing: it asks the routes.
 std::optional<IpAddress> source_towards(const TransportAddress& server) {
@@ -35,11 +27,18 @@ std::optional<IpAddress> source_towards(const TransportAddress& server) {
 
 }  // namespace
 
+Result<std::optional<NetworkNamespace>, std::string> enter(const SocketPlace& place) {
+  if (place.netns.empty()) return std::optional<NetworkNamespace>{};
+  auto visit = NetworkNamespace::enter(place.netns);
+  if (!visit) return Failure{visit.error()};
+  return std::optional<NetworkNamespace>{*std::move(visit)};
+}
+
 Result<SocketPlace, std::string> find_place(const std::vector<IpAddress>& wanted,
                                             const std::string& netns,
                                             const TransportAddress& server) {
   if (!wanted.empty()) return SocketPlace{wanted, netns};
-  const auto visit = enter(netns);
+  const auto visit = enter({{}, netns});
   if (!visit) return Failure{visit.error()};
   const auto source = source_towards(server);
   if (!source) return Failure{fmt::format("there is no route to {}", server.ip.to_string())};
@@ -48,7 +47,7 @@ Result<SocketPlace, std::string> find_place(const std::vector<IpAddress>& wanted
 
 Result<std::vector<SocketId>, std::string> open_sockets(Loop& loop, const SocketPlace& place,
                                                         uint32_t count, uint64_t first_tag) {
-  const auto visit = enter(place.netns);
+  const auto visit = enter(place);
   if (!visit) return Failure{visit.error()};
   std::vector<SocketId> sockets;
   sockets.reserve(count);

@@ -1,9 +1,11 @@
 // Generator sockets: the many sockets of a load generator, opened where the options say.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "client/tools/bench/network_namespace.h"
 #include "io/loop.h"
 #include "protocol/result.h"
 
@@ -14,6 +16,9 @@ struct SocketPlace {
   std::vector<IpAddress> addresses;  ///< one at least
   std::string netns{};               ///< empty: the thread's own
 };
+
+/// Sockets that are opened while this lives belong to the place's network namespace.
+Result<std::optional<NetworkNamespace>, std::string> enter(const SocketPlace& place);
 
 /// The addresses that were asked for, or the one that the route to the server leaves from. The
 /// error is a sentence for people, here and below.

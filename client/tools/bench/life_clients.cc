@@ -8,8 +8,8 @@
 
 namespace uturn {
 
-LifeClients::LifeClients(Loop& loop, Random& random, LifePlan plan, const TransportAddress& server)
-    : loop_(loop), random_(random), plan_(std::move(plan)), server_(server) {}
+LifeClients::LifeClients(const ServerRoute& route, Random& random, LifePlan plan)
+    : RequestClients(route), random_(random), plan_(std::move(plan)) {}
 
 void LifeClients::add(SocketId socket) {
   free_.push_back(static_cast<uint32_t>(clients_.size()));
@@ -21,10 +21,11 @@ bool LifeClients::begin_one(Instant intended, Now now) {
   const uint32_t index = free_.front();
   free_.pop_front();
   Client& client = clients_[index];
-  client.turn.emplace(
-      TurnClient::Settings{
-          .credentials = plan_.credentials, .retransmission = {}, .decoration = {}},
-      random_);
+  client.turn.emplace(TurnClient::Settings{.credentials = plan_.credentials,
+                                           .retransmission = {},
+                                           .decoration = {},
+                                           .reliable = route().is_reliable()},
+                      random_);
   client.state = State::allocating;
   client.began = intended;
   set_busy(index);
@@ -60,6 +61,7 @@ void LifeClients::release(uint32_t index, Now now) {
 // All that are busy are asked every few milliseconds, rather than kept in the order of deadlines
 // that each answer changes.
 void LifeClients::on_deadlines(Now now) {
+  run_connections(now);
   if (!is_past(next_round_, now)) return;
   next_round_ = now.monotonic + kDeadlineRound;
   for (size_t i = busy_.size(); i-- > 0;) {  // whoever is taken out leaves its place to the last
@@ -79,42 +81,40 @@ void LifeClients::start_counting() {
   }
 }
 
-void LifeClients::on_datagrams(std::span<ReceivedDatagram> batch) {
-  const Now now = loop_.now();
-  for (const ReceivedDatagram& datagram : batch) {
-    if (datagram.from != server_ || datagram.tag >= clients_.size()) continue;
-    const auto index = static_cast<uint32_t>(datagram.tag);
-    if (!clients_[index].turn) continue;
-    clients_[index].turn->handle(datagram.packet.bytes(), now);
-    carry_out(index, now);
-  }
+void LifeClients::on_client_frame(size_t client, MutableBytes frame, Now now) {
+  if (client >= clients_.size() || !clients_[client].turn) return;
+  clients_[client].turn->handle(frame, now);
+  carry_out(static_cast<uint32_t>(client), now);
 }
 
-void LifeClients::on_icmp_error(const IcmpError& error) {
-  if (error.tag >= clients_.size() || error.destination != server_) return;
-  const auto index = static_cast<uint32_t>(error.tag);
-  if (!clients_[index].turn) return;
-  const Now now = loop_.now();
-  clients_[index].turn->handle_unreachable(now);
-  carry_out(index, now);
+void LifeClients::on_unreachable(size_t client, Now now) {
+  if (client >= clients_.size() || !clients_[client].turn) return;
+  clients_[client].turn->handle_unreachable(now);
+  carry_out(static_cast<uint32_t>(client), now);
+}
+
+void LifeClients::on_client_gone(size_t client, const ConnectionEnd& end, Now now) {
+  why_gone_ = end.why;
+  clients_[client].turn->handle_connection_ended(now);
+  carry_out(static_cast<uint32_t>(client), now);
+  why_gone_.clear();
 }
 
 void LifeClients::carry_out(uint32_t index, Now now) {
   Client& client = clients_[index];
   while (const auto event = client.turn->poll_event()) take_event(index, *event, now);
-  while (const auto message = client.turn->poll_transmit(now)) transmit(client, *message);
+  while (const auto message = client.turn->poll_transmit(now)) transmit(index, *message);
 }
 
-void LifeClients::transmit(Client& client, Bytes message) {
+void LifeClients::transmit(uint32_t index, Bytes message) {
+  Client& client = clients_[index];
   TransactionId id;
   std::ranges::copy(message.subspan(8, id.bytes.size()), id.bytes.begin());
   if (id == client.last_sent) {
     ++(client.state == State::releasing ? releases_ : lives_).retransmissions;
   }
   client.last_sent = id;
-  const MutableBytes buffer = loop_.lend(message.size()).first(message.size());
-  std::ranges::copy(message, buffer.begin());
-  loop_.send({.via = client.socket, .to = server_, .header = {}, .payload = buffer, .ip = {}});
+  route().send(client.socket, index, message);
 }
 
 void LifeClients::take_event(uint32_t index, const TurnEvent& event, Now now) {
@@ -152,7 +152,7 @@ void LifeClients::on_set_up(uint32_t index, Now now) {
 void LifeClients::take_failure(uint32_t index, const RequestFailure& failure, Now now) {
   Client& client = clients_[index];
   if (client.state == State::allocated) return;
-  if (first_failure_.empty()) first_failure_ = explain(failure);
+  if (first_failure_.empty()) first_failure_ = why_gone_.empty() ? explain(failure) : why_gone_;
   const bool was_releasing = client.state == State::releasing;
   ++(was_releasing ? releases_ : lives_).failed[tally_name(failure)];
   const bool holds_allocation = client.turn->state() == TurnClient::State::allocated;
@@ -160,7 +160,9 @@ void LifeClients::take_failure(uint32_t index, const RequestFailure& failure, No
   end(index);
 }
 
+// Every life over TCP, TLS and DTLS has a connection of its own.
 void LifeClients::end(uint32_t index) {
+  route().hang_up(index);
   clients_[index].state = State::free;
   set_idle(index);
   free_.push_back(index);

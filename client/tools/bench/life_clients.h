@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "auth/random.h"
+#include "client/tools/bench/request_clients.h"
 #include "client/tools/bench/request_tally.h"
 #include "client/turn_client.h"
-#include "io/loop.h"
 
 namespace uturn {
 
@@ -25,10 +25,10 @@ struct LifePlan {
 };
 
 /// The owner runs the loop with this as its handler and calls on_deadlines() between passes.
-class LifeClients final : public LoopHandler {
+class LifeClients final : public RequestClients {
  public:
   /// All must outlive the clients. The retransmission is RFC 8489's (Section 6.2.1).
-  LifeClients(Loop& loop, Random& random, LifePlan plan, const TransportAddress& server);
+  LifeClients(const ServerRoute& route, Random& random, LifePlan plan);
 
   /// A socket opened with the number of clients that there are by now as its tag.
   void add(SocketId socket);
@@ -51,9 +51,9 @@ class LifeClients final : public LoopHandler {
   /// Of the first failure, a sentence for people.
   const std::string& first_failure() const { return first_failure_; }
 
-  void on_datagrams(std::span<ReceivedDatagram> batch) override;
-  void on_icmp_error(const IcmpError& error) override;
-  void on_wake() override {}
+  void on_client_frame(size_t client, MutableBytes frame, Now now) override;
+  void on_client_gone(size_t client, const ConnectionEnd& end, Now now) override;
+  void on_unreachable(size_t client, Now now) override;
 
  private:
   enum class State : uint8_t { free, allocating, permitting, binding, allocated, releasing };
@@ -75,12 +75,10 @@ class LifeClients final : public LoopHandler {
   void on_set_up(uint32_t index, Now now);
   void end(uint32_t index);
   void carry_out(uint32_t index, Now now);
-  void transmit(Client& client, Bytes message);
+  void transmit(uint32_t index, Bytes message);
 
-  Loop& loop_;
   Random& random_;
   LifePlan plan_;
-  TransportAddress server_;
   std::vector<Client> clients_;
   std::deque<uint32_t> free_;
   std::deque<uint32_t> allocated_;
@@ -89,6 +87,7 @@ class LifeClients final : public LoopHandler {
   RequestTally lives_;
   RequestTally releases_;
   std::string first_failure_;
+  std::string why_gone_;  ///< the connection whose end is being told
 };
 
 }  // namespace uturn

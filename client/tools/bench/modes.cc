@@ -14,7 +14,7 @@ namespace uturn {
 namespace {
 
 /// Clients come and go in a thread of their own while others relay.
-Result<Done, std::string> run_soak(const TransportAddress& server, Progress& progress,
+Result<Done, std::string> run_soak(const BenchServer& server, Progress& progress,
                                    BenchReport& report) {
   std::atomic<bool> stop = false;
   BenchReport churn{.settings = report.settings};
@@ -33,7 +33,7 @@ Result<Done, std::string> run_soak(const TransportAddress& server, Progress& pro
   return churned;
 }
 
-Result<Done, std::string> run_one(const TransportAddress& server, Progress& progress,
+Result<Done, std::string> run_one(const BenchServer& server, Progress& progress,
                                   BenchReport& report) {
   switch (report.settings.mode) {
     case BenchMode::relay:
@@ -51,10 +51,10 @@ Result<Done, std::string> run_one(const TransportAddress& server, Progress& prog
 
 }  // namespace
 
-Result<Done, std::string> run_mode(const TransportAddress& server, Progress& progress,
+Result<Done, std::string> run_mode(const BenchServer& server, Progress& progress,
                                    BenchReport& report) {
   if (report.settings.floods.empty()) return run_one(server, progress, report);
-  auto flood = Flood::start(report.settings, server);
+  auto flood = Flood::start(report.settings, server.address);
   if (!flood) return Failure{"flood: " + flood.error()};
   auto done = run_one(server, progress, report);
   report.floods = flood->stop();

@@ -14,6 +14,7 @@ namespace {
 
 /// A datagram of more could not leave in one piece with the longest header in front.
 constexpr uint32_t kMaxPayload = 60'000;
+constexpr uint32_t kMaxDtlsPayload = 1'900;  // with header and record it fits into a lent buffer
 constexpr uint32_t kMaxBurst = 1'024;
 constexpr uint32_t kMaxTurn = 8'192;  // packets of one allocation at once: the send queue's size
 
@@ -24,6 +25,9 @@ bool is_relaying(const BenchOptions& options) {
 std::optional<std::string> problem_in_relaying(const BenchOptions& options) {
   if (options.payload < kStampSize || options.payload > kMaxPayload) {
     return fmt::format("a payload has {} to {} bytes", kStampSize, kMaxPayload);
+  }
+  if (options.transport == Transport::dtls && options.payload > kMaxDtlsPayload) {
+    return fmt::format("a payload over dtls has {} bytes at most", kMaxDtlsPayload);
   }
   if (options.rate && !(*options.rate > 0)) return "the rate must be more than 0 packets/s";
   if (options.burst == 0 || options.burst > kMaxBurst) {
@@ -51,6 +55,9 @@ std::optional<std::string> problem_in_relaying(const BenchOptions& options) {
 }
 
 std::optional<std::string> problem_in_forwarding(const BenchOptions& options) {
+  if (options.transport.value_or(Transport::udp) != Transport::udp) {
+    return "a bare forwarder is reached over udp only";
+  }
   if (options.mode != BenchMode::relay) return "a bare forwarder only relays: --mode relay";
   if (!options.floods.empty()) return "a bare forwarder knows no STUN: floods are for servers";
   if (options.fanout > 1 && options.direction == RelayDirection::to_peer) {

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "client/tools/client_security.h"
 #include "protocol/time.h"
 #include "protocol/transport_address.h"
 
@@ -49,10 +50,13 @@ struct VideoFrames {
 inline constexpr std::string_view kForwarderScheme = "forward:";
 
 struct BenchOptions {
-  std::string uri;  ///< RFC 7065, udp only: "turn:127.0.0.1:3478"; or "forward:127.0.0.1:40000"
+  std::string uri;  ///< RFC 7065: "turn:127.0.0.1:3478"; or "forward:127.0.0.1:40000"
   std::string username{};
   std::string password{};
   std::string workload{};  ///< the preset that the other values began as; empty: none
+
+  std::optional<Transport> transport{};  ///< absent: as the URI says
+  SecurityWish security{};               ///< of TLS and DTLS
 
   BenchMode mode = BenchMode::relay;
   uint32_t allocations = 100;

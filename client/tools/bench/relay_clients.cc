@@ -69,16 +69,6 @@ Instant RelayClients::next_deadline() const {
   return next;
 }
 
-void RelayClients::send(size_t index, Bytes message) {
-  const MutableBytes buffer = loop_.lend(message.size());
-  std::ranges::copy(message, buffer.begin());
-  loop_.send({.via = clients_[index].socket,
-              .to = server_,
-              .header = {},
-              .payload = buffer.first(message.size()),
-              .ip = {}});
-}
-
 void RelayClients::become_busy(size_t index) {
   clients_[index].state = Client::State::busy;
   busy_.push_back(index);

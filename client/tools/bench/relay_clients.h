@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "client/tools/bench/relay_flow.h"
-#include "io/loop.h"
+#include "client/tools/bench/server_route.h"
 
 namespace uturn {
 
@@ -23,8 +23,7 @@ class RelayClients {
   };
 
   /// At most `window` clients are busy at once, however many there are.
-  RelayClients(Loop& loop, const TransportAddress& server, uint32_t window)
-      : loop_(loop), server_(server), window_(window) {}
+  RelayClients(const ServerRoute& route, uint32_t window) : route_(route), window_(window) {}
   RelayClients(const RelayClients&) = delete;
   virtual ~RelayClients() = default;
 
@@ -32,6 +31,10 @@ class RelayClients {
   virtual void on_answer(size_t client, MutableBytes datagram, Now now) = 0;
   /// An ICMP error told that nobody is there.
   virtual void on_unreachable(size_t client, Now now) = 0;
+  /// Its connection has ended, or was never there.
+  virtual void on_gone(size_t client, const ConnectionEnd&, Now now) {
+    on_unreachable(client, now);
+  }
   /// What stands before the payloads from a client that is ready to one of its peers.
   virtual FlowHeader header_to(size_t client, size_t peer) = 0;
 
@@ -58,7 +61,8 @@ class RelayClients {
   Client& client(size_t index) { return clients_[index]; }
   bool is_busy(size_t index) const { return clients_[index].state == Client::State::busy; }
   bool is_releasing() const { return releasing_; }
-  void send(size_t index, Bytes message);
+  const ServerRoute& route() const { return route_; }
+  void send(size_t index, Bytes message) { route_.send(clients_[index].socket, index, message); }
 
   void become_busy(size_t index);
   void become_ready(size_t index);
@@ -76,8 +80,7 @@ class RelayClients {
   bool has_reason_to_stop() const;
   void visit_busy(Now now);
 
-  Loop& loop_;
-  TransportAddress server_;
+  ServerRoute route_;
   uint32_t window_;
   std::vector<Client> clients_;
   std::vector<size_t> busy_;

@@ -36,18 +36,28 @@ uint32_t peers_of(const BenchOptions& options, uint32_t allocations) {
   return std::max(options.fanout, *options.peers / options.threads);
 }
 
-std::unique_ptr<RelayClients> make_clients(Loop& loop, Random& random, const RelayRun& run) {
+std::unique_ptr<ClientConnections> make_connections(Loop& loop, const RelayRun& run,
+                                                    uint32_t allocations) {
+  if (!run.server.has_connections()) return nullptr;
+  return std::make_unique<ClientConnections>(loop, run.server, run.clients, allocations);
+}
+
+std::unique_ptr<RelayClients> make_clients(const ServerRoute& route, Random& random,
+                                           const RelayRun& run) {
   if (!run.options.is_forwarder()) {
-    return std::make_unique<TurnClients>(loop, random, run.options, run.server);
+    return std::make_unique<TurnClients>(route, random, run.options);
   }
-  return std::make_unique<ForwardClients>(loop, run.server, run.options.request_window);
+  return std::make_unique<ForwardClients>(route, run.options.request_window);
 }
 
 }  // namespace
 
-LoopSettings RelayGenerator::loop_settings(const BenchOptions& options, uint32_t allocations) {
+LoopSettings RelayGenerator::loop_settings(const BenchOptions& options, Transport transport,
+                                           uint32_t allocations) {
   LoopSettings settings;
   settings.max_sockets = allocations + peers_of(options, allocations);
+  // Those that close keep their places for a pass.
+  settings.max_streams = is_reliable(transport) ? 2 * allocations : 1;
   settings.send_queue = std::max(kArenaSlots, largest_turn(options));
   settings.gso = options.sender == SenderKind::gso;
   settings.gro = options.receiver == ReceiverKind::gro;
@@ -59,7 +69,8 @@ RelayGenerator::RelayGenerator(std::unique_ptr<Loop> loop, RelayRun& run, uint32
       options_(run.options),
       loop_(std::move(loop)),
       allocations_(allocations),
-      clients_(make_clients(*loop_, random_, run)),
+      connections_(make_connections(*loop_, run, allocations)),
+      clients_(make_clients({*loop_, run.server, connections_.get()}, random_, run)),
       is_forwarder_(run.options.is_forwarder()),
       run_id_(static_cast<uint32_t>(random_.next_u64())),
       flows_per_allocation_(uturn::flows_per_allocation(options_)),
@@ -72,20 +83,27 @@ RelayGenerator::RelayGenerator(std::unique_ptr<Loop> loop, RelayRun& run, uint32
 
 Result<Done, std::string> RelayGenerator::open_sockets() {
   loop_->start();
-  const auto clients = uturn::open_sockets(*loop_, run_.clients, allocations_, 0);
-  if (!clients) return Failure{"clients: " + clients.error()};
   const auto peers =
       uturn::open_sockets(*loop_, run_.peers, peers_of(options_, allocations_), kPeerTag);
   if (!peers) return Failure{"peers: " + peers.error()};
   peer_sockets_ = *peers;
+  return open_clients();
+}
 
+Result<Done, std::string> RelayGenerator::open_clients() {
+  std::vector<SocketId> sockets(allocations_);  // connections are begun by the first request
+  if (!connections_) {
+    auto opened = uturn::open_sockets(*loop_, run_.clients, allocations_, 0);
+    if (!opened) return Failure{"clients: " + opened.error()};
+    sockets = *std::move(opened);
+  }
   for (uint32_t i = 0; i < allocations_; ++i) {
     std::vector<PeerAddress> of_client;
     for (uint32_t j = 0; j < options_.fanout; ++j) {
       const size_t peer = (size_t{i} * options_.fanout + j) % peer_sockets_.size();
       of_client.push_back(peer_address(loop_->local_address(peer_sockets_[peer])));
     }
-    clients_->add((*clients)[i], std::move(of_client));
+    clients_->add(sockets[i], std::move(of_client));
   }
   return Done{};
 }
@@ -93,7 +111,7 @@ Result<Done, std::string> RelayGenerator::open_sockets() {
 Result<Done, std::string> RelayGenerator::set_up() {
   uint64_t told = 0;
   while (clients_->set_up_more(loop_->now())) {
-    loop_->run_pass(*this, clients_->next_deadline());
+    run_pass(clients_->next_deadline());
     run_.ready.fetch_add(clients_->ready() - told, std::memory_order_relaxed);
     told = clients_->ready();
   }
@@ -129,12 +147,21 @@ void RelayGenerator::add_flow(size_t index, size_t peer, bool to_client) {
     flow.receiver = index;
   } else {
     flow.via = client.socket;
-    flow.to = run_.server;
+    flow.to = run_.server.address;
     flow.header = clients_->header_to(index, peer);
     flow.sender = index;
     flow.receiver = kPeerTag + socket;
   }
   flows_.push_back(flow);
+}
+
+void RelayGenerator::run_pass(Instant wake_at) {
+  if (connections_) {
+    const Now now = loop_->now();
+    connections_->run_due(*this, now);
+    wake_at = std::min(wake_at, connections_->next_deadline(now));
+  }
+  loop_->run_pass(*this, wake_at);
 }
 
 void RelayGenerator::relay(const RelayTimes& times) {
@@ -147,7 +174,7 @@ void RelayGenerator::relay(const RelayTimes& times) {
       clients_->keep_up(now);
     }
     const uint64_t before = finished_;
-    loop_->run_pass(*this, next_wake(now));
+    run_pass(next_wake(now));
     arena_used_ = 0;
     run_.relayed.fetch_add(finished_ - before, std::memory_order_relaxed);
   }
@@ -197,10 +224,16 @@ void RelayGenerator::send_packet(uint32_t index, uint32_t payload, Instant time)
   flow.header.write(slot, payload);
   write_stamp(std::span<uint8_t, kStampSize>{slot + header, kStampSize},
               {.run = run_id_, .flow = index, .sequence = flow.next_sequence++, .time = time});
+  const Bytes beginning{slot, header + kStampSize};
+  const Bytes rest = Bytes{filler_}.first(payload - kStampSize);
+  if (connections_ && !flow.is_to_client) {
+    connections_->send(flow.sender, beginning, rest, padding_of(payload));
+    return;
+  }
   loop_->send({.via = flow.via,
                .to = flow.to,
-               .header = {slot, header + kStampSize},
-               .payload = Bytes{filler_}.first(payload - kStampSize),
+               .header = beginning,
+               .payload = rest,
                .ip = {},
                .padding = flow.header.padding(payload)});
 }
@@ -214,21 +247,23 @@ Instant RelayGenerator::next_wake(Now now) const {
 // Every packet is given its time: the last ones sent as much as the first.
 void RelayGenerator::drain() {
   const Instant until = loop_->now().monotonic + kQuietPeriod;
-  while (finished_ < begun_ && loop_->now().monotonic < until) loop_->run_pass(*this, until);
+  while (finished_ < begun_ && loop_->now().monotonic < until) run_pass(until);
 }
 
 void RelayGenerator::take_generator_drops() {
   const LoopCounters& loop = loop_->counters();
   counts_.generator_drops = loop.send_would_block_drops + loop.send_error_drops +
                             loop.kernel_drops + loop.truncated_drops + loop.control_truncated_drops;
+  if (connections_) counts_.generator_drops += connections_->dropped();
 }
 
 void RelayGenerator::release() {
   const Instant until = loop_->now().monotonic + kReleaseTime;
   for (Now now = loop_->now(); now.monotonic < until && clients_->release_more(now);
        now = loop_->now()) {
-    loop_->run_pass(*this, std::min(until, clients_->next_deadline()));
+    run_pass(std::min(until, clients_->next_deadline()));
   }
+  if (connections_) connections_->hang_up_all();
 }
 
 void RelayGenerator::on_datagrams(std::span<ReceivedDatagram> batch) {
@@ -243,21 +278,35 @@ void RelayGenerator::on_datagrams(std::span<ReceivedDatagram> batch) {
 }
 
 void RelayGenerator::on_icmp_error(const IcmpError& error) {
-  if (error.tag < kPeerTag && is_hard_error(error))
-    clients_->on_unreachable(error.tag, loop_->now());
+  if (error.tag >= kPeerTag || !is_hard_error(error)) return;
+  connections_ ? connections_->on_unreachable(error.tag)
+               : clients_->on_unreachable(error.tag, loop_->now());
+}
+
+void RelayGenerator::on_stream_events(std::span<const StreamEvent> events) {
+  connections_->on_stream_events(events, *this, loop_->now());
+}
+
+void RelayGenerator::on_client_gone(size_t client, const ConnectionEnd& end, Now now) {
+  clients_->on_gone(client, end, now);
 }
 
 void RelayGenerator::on_client_datagram(const ReceivedDatagram& datagram, Now now) {
-  if (datagram.from != run_.server) {
+  if (datagram.from != run_.server.address) {
     ++counts_.unknown;
-    return;
-  }
-  const MutableBytes bytes = datagram.packet.bytes();
-  const auto data = is_forwarder_ ? forwarded_data_in(bytes) : relayed_data_in(bytes);
-  if (data) {
-    on_payload(*data, datagram.tag, now);
+  } else if (connections_) {
+    connections_->on_datagram(datagram.tag, datagram.packet.bytes(), *this, now);
   } else {
-    clients_->on_answer(datagram.tag, bytes, now);
+    on_client_frame(datagram.tag, datagram.packet.bytes(), now);
+  }
+}
+
+void RelayGenerator::on_client_frame(size_t client, MutableBytes frame, Now now) {
+  const auto data = is_forwarder_ ? forwarded_data_in(frame) : relayed_data_in(frame);
+  if (data) {
+    on_payload(*data, client, now);
+  } else {
+    clients_->on_answer(client, frame, now);
   }
 }
 

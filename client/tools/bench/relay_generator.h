@@ -21,7 +21,7 @@ namespace uturn {
 /// What all threads of a run share; written before they start, but for `relayed`.
 struct RelayRun {
   BenchOptions options;
-  TransportAddress server;
+  BenchServer server;
   SocketPlace clients{};
   SocketPlace peers{};
   std::atomic<uint64_t> ready{0};    ///< allocations, for the progress bar
@@ -35,11 +35,12 @@ struct RelayTimes {
   Instant end{};
 };
 
-class RelayGenerator final : public LoopHandler {
+class RelayGenerator final : public LoopHandler, ClientListener {
  public:
   /// `allocations` of the run's are this thread's.
   RelayGenerator(std::unique_ptr<Loop> loop, RelayRun& run, uint32_t allocations);
-  static LoopSettings loop_settings(const BenchOptions& options, uint32_t allocations);
+  static LoopSettings loop_settings(const BenchOptions& options, Transport transport,
+                                    uint32_t allocations);
 
   // In the thread that owns it, in this order.
   Result<Done, std::string> open_sockets();
@@ -50,11 +51,21 @@ class RelayGenerator final : public LoopHandler {
 
   const RelayClients& clients() const { return *clients_; }
   const RelayCounts& counts() const { return counts_; }
+  /// What its first connection agreed on; null without TLS.
+  const ConnectionSecurity* security() const {
+    return connections_ ? connections_->security() : nullptr;
+  }
 
  private:
   void on_datagrams(std::span<ReceivedDatagram> batch) override;
   void on_icmp_error(const IcmpError& error) override;
   void on_wake() override {}
+  void on_stream_events(std::span<const StreamEvent> events) override;
+  void on_client_frame(size_t client, MutableBytes frame, Now now) override;
+  void on_client_gone(size_t client, const ConnectionEnd& end, Now now) override;
+
+  Result<Done, std::string> open_clients();
+  void run_pass(Instant wake_at);
 
   void make_flows();
   void add_flow(size_t client, size_t peer, bool to_client);
@@ -80,6 +91,7 @@ class RelayGenerator final : public LoopHandler {
   std::unique_ptr<Loop> loop_;
   CsprngRandom random_;
   uint32_t allocations_;
+  std::unique_ptr<ClientConnections> connections_;  ///< null over UDP
   std::unique_ptr<RelayClients> clients_;
   const bool is_forwarder_;  ///< at the other end: no headers
   std::vector<SocketId> peer_sockets_;

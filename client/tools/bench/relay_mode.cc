@@ -82,7 +82,8 @@ Result<GeneratorThreads, std::string> make_threads(RelayRun& run, BenchReport& r
   for (uint32_t i = 0; i < options.threads; ++i) {
     const uint32_t share =
         options.allocations / options.threads + (i < options.allocations % options.threads ? 1 : 0);
-    const LoopSettings settings = RelayGenerator::loop_settings(options, share);
+    const LoopSettings settings =
+        RelayGenerator::loop_settings(options, run.server.transport, share);
     auto loop = try_make_loop(choice->kind, settings);
     // A small ring was tried; one of this size may still be refused.
     if (!loop) loop = try_make_loop(IoKind::epoll, settings);
@@ -191,6 +192,8 @@ Result<Done, std::string> sum_up(const GeneratorThreads& threads, const RelayRun
     counts.merge(thread->generator.counts());
     lost += thread->generator.clients().lost();
   }
+  const ConnectionSecurity* security = threads.front()->generator.security();
+  if (security != nullptr) report.security = *security;
   if (lost > 0) report.scaled.push_back(fmt::format("{} allocations were lost on the way", lost));
   report.seconds = std::chrono::duration<double>(report.settings.duration).count();
   report.relay = report_of(counts, report.settings, report.seconds);
@@ -201,7 +204,7 @@ Result<Done, std::string> sum_up(const GeneratorThreads& threads, const RelayRun
 
 }  // namespace
 
-Result<Done, std::string> run_relay(const TransportAddress& server, Progress& progress,
+Result<Done, std::string> run_relay(const BenchServer& server, Progress& progress,
                                     BenchReport& report) {
   fit_into_descriptors(report);
   if (auto said = fit_to_threads(report.settings)) report.scaled.push_back(std::move(*said));
@@ -210,9 +213,9 @@ Result<Done, std::string> run_relay(const TransportAddress& server, Progress& pr
   if (meter->is_watching()) report.usage.emplace().rss_bytes_before = meter->rss_bytes();
 
   RelayRun run{.options = report.settings, .server = server};
-  auto clients = find_place(run.options.client_addresses, run.options.client_netns, server);
+  auto clients = find_place(run.options.client_addresses, run.options.client_netns, server.address);
   if (!clients) return Failure{"clients: " + clients.error()};
-  auto peers = find_place(run.options.peer_addresses, run.options.peer_netns, server);
+  auto peers = find_place(run.options.peer_addresses, run.options.peer_netns, server.address);
   if (!peers) return Failure{"peers: " + peers.error()};
   run.clients = *clients;
   run.peers = *peers;

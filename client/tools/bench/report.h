@@ -104,8 +104,10 @@ struct UsageReport {
 };
 
 struct BenchReport {
-  BenchOptions settings;              ///< in effect
-  std::string server{};               ///< the transport address that was talked to
+  BenchOptions settings;  ///< in effect
+  std::string server{};   ///< the transport address that was talked to
+  /// What the first connection agreed on.
+  std::optional<ConnectionSecurity> security{};
   std::string io{};                   ///< of the generator: "io_uring" or "epoll"
   std::vector<std::string> scaled{};  ///< what was asked for and could not be had
   double seconds = 0;                 ///< measured, warm-up excluded

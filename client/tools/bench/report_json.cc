@@ -4,6 +4,7 @@
 #include <ostream>
 
 #include "client/tools/bench/report.h"
+#include "client/tools/make_connection.h"
 
 namespace uturn {
 namespace {
@@ -158,6 +159,10 @@ Json json_of(const MachineReport& machine) {
   return json;
 }
 
+Json json_of(const ConnectionSecurity& security) {
+  return {{"version", security.version}, {"cipher", security.cipher}, {"alpn", security.alpn}};
+}
+
 }  // namespace
 
 void print_json(const BenchReport& report, std::ostream& out) {
@@ -168,7 +173,8 @@ void print_json(const BenchReport& report, std::ostream& out) {
   json["mode"] = text_of(options.mode);
   json["uri"] = options.uri;
   json["server"] = (options.is_forwarder() ? "forward:" : "turn:") + report.server;
-  json["transport"] = "udp";
+  json["transport"] = name_of(options.transport.value_or(Transport::udp));
+  if (report.security) json["security"] = json_of(*report.security);
   if (!report.io.empty()) json["io"] = report.io;
   json["settings"] = json_of(options);
   json["scaled"] = report.scaled;

@@ -26,6 +26,12 @@ void print_leg(std::string_view name, const LegReport& leg, std::ostream& out) {
   if (leg.latency) out << latency_line("  one way", *leg.latency);
 }
 
+void print_security(const ConnectionSecurity& security, std::ostream& out) {
+  out << fmt::format("  {:<22}{} {}", "security", security.version, security.cipher);
+  if (!security.alpn.empty()) out << " ALPN " << security.alpn;
+  out << '\n';
+}
+
 void print_relay(const RelayReport& relay, const BenchOptions& options, std::ostream& out) {
   out << fmt::format("  {:<22}{:.0f} packets/s, {:.1f} Mbit/s of payload\n", "relayed",
                      relay.packets_per_second, relay.payload_bits_per_second / 1e6);
@@ -86,6 +92,7 @@ void print_table(const BenchReport& report, std::ostream& out) {
   if (!options.workload.empty()) out << fmt::format(" ({})", options.workload);
   out << fmt::format(", {} allocations, {:.1f} s\n", options.allocations, report.seconds);
   for (const std::string& line : report.scaled) out << "  scaled: " << line << '\n';
+  if (report.security) print_security(*report.security, out);
   if (report.relay) print_relay(*report.relay, options, out);
   if (report.requests) print_requests("requests", *report.requests, out);
   if (report.releases) print_requests("releases", *report.releases, out);

@@ -20,11 +20,11 @@ constexpr Duration kDrain = 5s;           // for what is under way when the time
 /// One run of a mode of lives.
 class LifeRun {
  public:
-  LifeRun(RequestLoop io, UsageMeter meter, LifePlan plan, const TransportAddress& server,
+  LifeRun(RequestLoop io, UsageMeter meter, LifePlan plan, const BenchServer& server,
           BenchReport& report)
       : io_(std::move(io)),
         meter_(std::move(meter)),
-        clients_(*io_.loop, random_, std::move(plan), server),
+        clients_(io_.route(server), random_, std::move(plan)),
         pump_(*io_.loop, clients_, [this](Now now) { clients_.on_deadlines(now); }),
         options_(report.settings),
         report_(report) {
@@ -210,10 +210,10 @@ void scale_down(const RequestLoop& io, BenchReport& report) {
   }
 }
 
-Result<Done, std::string> run_bindings(RequestLoop io, UsageMeter meter,
-                                       const TransportAddress& server, BenchReport& report) {
+Result<Done, std::string> run_bindings(RequestLoop io, UsageMeter meter, const BenchServer& server,
+                                       BenchReport& report) {
   CsprngRandom random;
-  BindingClients clients(*io.loop, random, server);
+  BindingClients clients(io.route(server), random);
   for (const SocketId socket : io.sockets) clients.add(socket);
   RequestPump pump(*io.loop, clients, [&clients](Now now) { clients.on_deadlines(now); });
   const Now begun = io.loop->now();
@@ -255,7 +255,7 @@ LifePlan plan_for(const BenchOptions& options, const IpAddress& our_address) {
 
 }  // namespace
 
-Result<Done, std::string> run_requests(const TransportAddress& server, BenchReport& report) {
+Result<Done, std::string> run_requests(const BenchServer& server, BenchReport& report) {
   const BenchOptions& options = report.settings;
   pin_this_thread(options.cpus, 0);
   auto meter = UsageMeter::watching(options.server_pid);

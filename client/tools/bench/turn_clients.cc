@@ -12,7 +12,7 @@ namespace {
 
 // A server that is not there is found out within ten seconds, not forty.
 constexpr RetransmissionSettings kRetransmission{
-    .initial_rto = 500ms, .request_count = 5, .last_wait = 4};
+    .initial_rto = 500ms, .request_count = 5, .last_wait = 4, .reliable_timeout = 10s};
 
 std::string what_failed(const RequestFailure& failure) {
   if (failure.cause == FailureCause::error_response) return fmt::format("{}", failure.code);
@@ -30,15 +30,15 @@ std::string sentence_of(const RequestFailure& failure) {
 
 }  // namespace
 
-TurnClients::TurnClients(Loop& loop, Random& random, const BenchOptions& options,
-                         const TransportAddress& server)
-    : RelayClients(loop, server, options.request_window), random_(random), options_(options) {}
+TurnClients::TurnClients(const ServerRoute& route, Random& random, const BenchOptions& options)
+    : RelayClients(route, options.request_window), random_(random), options_(options) {}
 
 void TurnClients::add(SocketId socket, std::vector<PeerAddress> peers) {
   RelayClients::add(socket, std::move(peers));
   TurnClient turn{{.credentials = {options_.username, options_.password},
                    .retransmission = kRetransmission,
-                   .decoration = {}},
+                   .decoration = {},
+                   .reliable = route().is_reliable()},
                   random_};
   sessions_.push_back({.turn = std::move(turn)});
 }
@@ -53,6 +53,14 @@ void TurnClients::on_unreachable(size_t index, Now now) {
   if (index >= sessions_.size()) return;
   sessions_[index].turn.handle_unreachable(now);
   carry_out(index, now);
+}
+
+void TurnClients::on_gone(size_t index, const ConnectionEnd& end, Now now) {
+  if (index >= sessions_.size()) return;
+  why_gone_ = end.why;
+  sessions_[index].turn.handle_connection_ended(now);
+  carry_out(index, now);
+  why_gone_.clear();
 }
 
 FlowHeader TurnClients::header_to(size_t index, size_t peer) {
@@ -117,7 +125,8 @@ void TurnClients::take_event(size_t index, const TurnEvent& event, Now now) {
       client(index).state = Client::State::released;  // it expires by itself
     } else if (is_busy(index)) {
       const bool has_timed_out = failure->cause == FailureCause::timed_out;
-      fail(index, has_timed_out ? kTimeout : what_failed(*failure), sentence_of(*failure));
+      fail(index, has_timed_out ? kTimeout : what_failed(*failure),
+           why_gone_.empty() ? sentence_of(*failure) : why_gone_);
       sessions_[index].turn.release(now);
     }
   }

@@ -10,12 +10,12 @@ namespace uturn {
 
 class TurnClients final : public RelayClients {
  public:
-  TurnClients(Loop& loop, Random& random, const BenchOptions& options,
-              const TransportAddress& server);
+  TurnClients(const ServerRoute& route, Random& random, const BenchOptions& options);
 
   void add(SocketId socket, std::vector<PeerAddress> peers) override;
   void on_answer(size_t client, MutableBytes datagram, Now now) override;
   void on_unreachable(size_t client, Now now) override;
+  void on_gone(size_t client, const ConnectionEnd& end, Now now) override;
   FlowHeader header_to(size_t client, size_t peer) override;
 
  private:
@@ -39,6 +39,7 @@ class TurnClients final : public RelayClients {
   Random& random_;
   const BenchOptions& options_;
   std::vector<Session> sessions_;
+  std::string why_gone_;  ///< the connection whose end is being told
 };
 
 }  // namespace uturn

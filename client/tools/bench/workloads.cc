@@ -19,6 +19,13 @@ void apply_audio_farm(BenchOptions& options) {
   options.direction = RelayDirection::both;
 }
 
+void apply_connections(BenchOptions& options, Transport transport) {
+  options.transport = transport;
+  options.allocations = 1'000;
+  options.payload = 1200;
+  options.direction = RelayDirection::echo;
+}
+
 constexpr Workload kWorkloads[] = {
     {"W1", "one allocation, 120 bytes, as fast as it goes",
      [](BenchOptions& options) {
@@ -50,6 +57,12 @@ constexpr Workload kWorkloads[] = {
        options.via = RelayVia::indication;
        options.direction = RelayDirection::echo;
      }},
+    {"W7", "TCP clients: 1,000 connections, 1200 bytes, echo",
+     [](BenchOptions& options) { apply_connections(options, Transport::tcp); }},
+    {"W7-tls", "the same over TLS",
+     [](BenchOptions& options) { apply_connections(options, Transport::tls); }},
+    {"W7-dtls", "the same over DTLS",
+     [](BenchOptions& options) { apply_connections(options, Transport::dtls); }},
     {"W8", "storm: 200,000 allocations in 10 s, then all are deleted",
      [](BenchOptions& options) {
        options.mode = BenchMode::allocate;
