@@ -159,6 +159,9 @@ std::string_view DtlsSession::server_name() const {
 
 std::string_view DtlsSession::version() const { return SSL_get_version(ssl_.get()); }
 std::string_view DtlsSession::cipher() const { return SSL_get_cipher_name(ssl_.get()); }
+std::optional<TlsCertificateFacts> DtlsSession::peer_certificate() const {
+  return peer_certificate_of(ssl_.get());
+}
 
 size_t DtlsSession::take_input(MutableBytes out) {
   const size_t size = std::min(input_.size(), out.size());

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -106,6 +107,8 @@ class DtlsSession {
   std::string_view server_name() const;
   std::string_view version() const;  ///< "DTLSv1.2"
   std::string_view cipher() const;
+  /// The server's, for a client; nothing before it came.
+  std::optional<TlsCertificateFacts> peer_certificate() const;
 
  private:
   friend class DtlsListener;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -117,13 +118,29 @@ CalendarTime calendar_time(const ASN1_TIME* time) {
   return CalendarTime{} + std::chrono::hours(24) * days + std::chrono::seconds(seconds);
 }
 
+std::string subject_of(const X509* certificate) {
+  BIO* bio = BIO_new(BIO_s_mem());
+  X509_NAME_print_ex(bio, X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253);
+  char* text = nullptr;
+  const long size = BIO_get_mem_data(bio, &text);
+  std::string subject{text, static_cast<size_t>(size)};
+  BIO_free(bio);
+  return subject;
+}
+
 TlsCertificateFacts facts_of(const X509* certificate, std::string origin) {
   return {std::move(origin), dns_names_of(certificate),
           calendar_time(X509_get0_notBefore(certificate)),
-          calendar_time(X509_get0_notAfter(certificate))};
+          calendar_time(X509_get0_notAfter(certificate)), subject_of(certificate)};
 }
 
 }  // namespace
+
+std::optional<TlsCertificateFacts> peer_certificate_of(const ssl_st* session) {
+  const X509* certificate = SSL_get0_peer_certificate(session);
+  if (certificate == nullptr) return std::nullopt;
+  return facts_of(certificate, "the other side");
+}
 
 Result<TlsCertificate, std::string> read_certificate(const TlsCertificateSource& source) {
   ERR_clear_error();

@@ -1,6 +1,7 @@
 // Certificates: read from files with errors that an operator can act on, their names and dates.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,6 +28,7 @@ struct TlsCertificateFacts {
   std::vector<std::string> names;  ///< DNS names of its subjectAltName, lower case
   CalendarTime valid_from{};
   CalendarTime expires_at{};
+  std::string subject{};  ///< "CN=turn.example.org,O=Example" (RFC 2253)
 };
 
 /// A certificate, what stands above it in the file, and its key: they belong together.
@@ -40,6 +42,9 @@ struct TlsCertificate {
 /// Reads and checks. The error is one line: file, reason, and where the reason is a permission, the
 /// user we are and the owner and mode of what stands in the way, be it the file or a directory.
 Result<TlsCertificate, std::string> read_certificate(const TlsCertificateSource& source);
+
+/// What the other side of a session has shown; nothing before it did.
+std::optional<TlsCertificateFacts> peer_certificate_of(const ssl_st* session);
 
 /// Is `host` what a certificate's DNS name means? "*" stands for one whole leftmost label (RFC
 /// 9525, Section 6.3). ASCII letters of either case are equal.

@@ -112,6 +112,9 @@ std::string_view TlsSession::server_name() const {
 
 std::string_view TlsSession::version() const { return SSL_get_version(ssl_.get()); }
 std::string_view TlsSession::cipher() const { return SSL_get_cipher_name(ssl_.get()); }
+std::optional<TlsCertificateFacts> TlsSession::peer_certificate() const {
+  return peer_certificate_of(ssl_.get());
+}
 bool TlsSession::was_resumed() const { return SSL_session_reused(ssl_.get()) == 1; }
 
 TlsTicket TlsSession::ticket() const {

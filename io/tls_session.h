@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -76,7 +77,9 @@ class TlsSession {
   std::string_view server_name() const;  ///< what the client asked for; may be empty
   std::string_view version() const;      ///< "TLSv1.3"
   std::string_view cipher() const;       ///< "TLS_AES_128_GCM_SHA256"
-  bool was_resumed() const;              ///< by a ticket
+  /// The server's, for a client; nothing before it came.
+  std::optional<TlsCertificateFacts> peer_certificate() const;
+  bool was_resumed() const;  ///< by a ticket
   /// A client's latest ticket, for its next connection; null where none came.
   TlsTicket ticket() const;
 

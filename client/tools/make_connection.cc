@@ -2,18 +2,23 @@
 #include "client/tools/make_connection.h"
 
 #include "client/tools/datagram_connection.h"
+#include "client/tools/dtls_connection.h"
 #include "client/tools/stream_connection.h"
+#include "client/tools/tls_connection.h"
 
 namespace uturn {
 
-std::unique_ptr<ServerConnection> make_connection(Transport transport, const ClientSecurity*) {
+std::unique_ptr<ServerConnection> make_connection(Transport transport,
+                                                  const ClientSecurity* security) {
   switch (transport) {
-    case Transport::tcp:
-    case Transport::tls:
-      return std::make_unique<StreamConnection>();
     case Transport::udp:
-    case Transport::dtls:
       break;
+    case Transport::tcp:
+      return std::make_unique<StreamConnection>();
+    case Transport::tls:
+      return std::make_unique<TlsConnection>(*security);
+    case Transport::dtls:
+      return std::make_unique<DtlsConnection>(*security);
   }
   return std::make_unique<DatagramConnection>();
 }

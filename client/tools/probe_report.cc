@@ -28,11 +28,13 @@ std::string_view text_of(ProbeStep::Status status) {
 
 std::string text_of(const decltype(ProbeFact::value)& value) {
   if (const auto* text = std::get_if<std::string>(&value)) return *text;
+  if (const auto* number = std::get_if<int64_t>(&value)) return fmt::format("{}", *number);
   return fmt::format("{} s", std::get<std::chrono::seconds>(value).count());
 }
 
 nlohmann::ordered_json json_of(const decltype(ProbeFact::value)& value) {
   if (const auto* text = std::get_if<std::string>(&value)) return *text;
+  if (const auto* number = std::get_if<int64_t>(&value)) return *number;
   return std::get<std::chrono::seconds>(value).count();
 }
 

@@ -14,7 +14,7 @@ namespace uturn {
 /// Something learned: "relayed" → 192.0.2.1:50000, "lifetime" → 600 s.
 struct ProbeFact {
   std::string name;
-  std::variant<std::string, std::chrono::seconds> value;
+  std::variant<std::string, std::chrono::seconds, int64_t> value;
 };
 
 /// One thing that was tried.

@@ -16,6 +16,17 @@ namespace {
 constexpr Duration kResendAfter = 500ms;  ///< datagrams may be lost: that alone is no failure
 constexpr Duration kReleaseWait = 1s;
 
+std::vector<ProbeFact> facts_of(const ConnectionSecurity& security, Now now) {
+  std::vector<ProbeFact> facts{{"version", security.version}, {"cipher", security.cipher}};
+  if (!security.alpn.empty()) facts.push_back({"alpn", security.alpn});
+  if (const auto& certificate = security.certificate) {
+    facts.push_back({"certificate", certificate->subject});
+    const auto left = std::chrono::floor<std::chrono::days>(certificate->expires_at - now.calendar);
+    facts.push_back({"days_left", int64_t{left.count()}});
+  }
+  return facts;
+}
+
 }  // namespace
 
 ProbeVisit::ProbeVisit(const ProbeSettings& settings, const TransportAddress& server,
@@ -44,6 +55,9 @@ bool ProbeVisit::connect() {
   } else if (state() == connecting) {
     step.cause = "no answer: no server is there, or a firewall drops it on the way";
     step.cause_id = "timed_out";
+  }
+  if (const auto security = alice_->link.connection().security()) {
+    step.facts = facts_of(*security, now);
   }
   return finish(std::move(step), now.monotonic);
 }

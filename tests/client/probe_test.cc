@@ -27,12 +27,13 @@ struct Probed {
   const nlohmann::json& step(size_t i) const { return report["steps"].at(i); }
 };
 
-Probed probe(const std::string& uri, std::chrono::seconds timeout = std::chrono::seconds{20}) {
+Probed probe(const std::string& uri, const SecurityWish& security = {},
+             std::chrono::seconds timeout = std::chrono::seconds{20}) {
   std::ostringstream out;
   std::ostringstream err;
   Probed probed;
-  probed.status = run_probe(
-      {.uri = uri, .username = {}, .password = {}, .json = true, .timeout = timeout}, out, err);
+  probed.status =
+      run_probe({.uri = uri, .security = security, .json = true, .timeout = timeout}, out, err);
   EXPECT_EQ(err.str(), "");
   probed.report = nlohmann::json::parse(out.str());
   return probed;
@@ -80,7 +81,7 @@ TEST(Probe, AForbiddenPeerIsExplained) {
 
 TEST(Probe, ARelayThatRelaysNothingIsUnhealthy) {
   SmallRelay relay{Transport::udp, {.relays = false}};
-  const Probed probed = probe("turn:" + relay.at(), std::chrono::seconds{1});
+  const Probed probed = probe("turn:" + relay.at(), {}, std::chrono::seconds{1});
   EXPECT_EQ(probed.status, kProbeUnhealthy);
   EXPECT_EQ(probed.step(4)["name"], "relay by indication");
   EXPECT_EQ(probed.step(4)["cause_id"], "not_relayed");
@@ -104,6 +105,38 @@ TEST(Probe, ATcpPortWhereNobodyListensIsSaidSo) {
   EXPECT_EQ(probed.steps(), "connect failed");
   EXPECT_EQ(probed.step(0)["cause_id"], "unreachable");
   EXPECT_THAT(probed.step(0)["cause"].get<std::string>(), ::testing::HasSubstr("refused"));
+}
+
+TEST(Probe, OverTlsTheConnectionSaysWhatWasAgreedOn) {
+  SmallRelay relay{Transport::tls};
+  const Probed probed = probe("turns:" + relay.at(), {.authorities_file = relay.authority()});
+  EXPECT_EQ(probed.status, kProbeHealthy) << probed.report;
+  EXPECT_EQ(probed.step(0)["version"], "TLSv1.3");
+  EXPECT_EQ(probed.step(0)["alpn"], "stun.turn");
+  EXPECT_THAT(probed.step(0)["days_left"].get<int>(), ::testing::AnyOf(29, 30));
+  EXPECT_THAT(probed.step(0)["cipher"].get<std::string>(), ::testing::HasSubstr("AES"));
+}
+
+TEST(Probe, OverDtlsTheSame) {
+  SmallRelay relay{Transport::dtls};
+  const Probed probed =
+      probe("turns:" + relay.at() + "?transport=udp", {.authorities_file = relay.authority()});
+  EXPECT_EQ(probed.status, kProbeHealthy) << probed.report;
+  EXPECT_EQ(probed.step(0)["version"], "DTLSv1.2");
+  EXPECT_EQ(probed.step(0)["alpn"], "stun.turn");
+}
+
+TEST(Probe, ACertificateThatNobodyKnowsIsNotBelieved) {
+  for (const Transport transport : {Transport::tls, Transport::dtls}) {
+    SmallRelay relay{transport};
+    const std::string uri =
+        "turns:" + relay.at() + (transport == Transport::dtls ? "?transport=udp" : "");
+    const Probed refused = probe(uri);
+    EXPECT_EQ(refused.steps(), "connect failed");
+    EXPECT_EQ(refused.step(0)["cause_id"], "tls_failed");
+    EXPECT_THAT(refused.step(0)["cause"].get<std::string>(), ::testing::HasSubstr("--insecure"));
+    EXPECT_EQ(probe(uri, {.insecure = true}).status, kProbeHealthy);
+  }
 }
 
 TEST(Probe, AServerThatHangsUpIsUnhealthyAtOnce) {
@@ -146,8 +179,7 @@ TEST(Probe, WhatItCannotDoIsAUsageError) {
     std::string_view message;
   } const cases[] = {
       {{.uri = "http://x"}, "must start with stun:"},
-      {{.uri = "turns:x"}, "not supported yet"},
-      {{.uri = "turns:x?transport=udp"}, "not supported yet"},
+      {{.uri = "turns:x", .security = {.authorities_file = "/nowhere/ca.pem"}}, "/nowhere/ca.pem"},
       {{.uri = "turn:x", .username = "alice"}, "belong together"},
       {{.uri = "turn:x", .timeout = std::chrono::seconds{0}}, "1 second at least"},
   };
