@@ -18,7 +18,8 @@ namespace uturn {
 namespace {
 
 constexpr uint64_t kWakeEvent = UINT64_MAX;  // names no socket
-constexpr size_t kIcmpErrorsPerSocket = 8;   // of one pass, so that one cannot take all
+constexpr uint64_t kStreamsEvent = UINT64_MAX - 1;
+constexpr size_t kIcmpErrorsPerSocket = 8;  // of one pass, so that one cannot take all
 
 uint64_t event_of(SocketId id) { return uint64_t{id.generation} << 32 | id.slot; }
 SocketId socket_of(uint64_t event) {
@@ -27,7 +28,7 @@ SocketId socket_of(uint64_t event) {
 
 }  // namespace
 
-EpollLoop::EpollLoop(const LoopSettings& settings, int epoll, int wake_event)
+EpollLoop::EpollLoop(const LoopSettings& settings, int epoll, int stream_epoll, int wake_event)
     : settings_(settings),
       epoll_(epoll),
       wake_event_(wake_event),
@@ -37,6 +38,8 @@ EpollLoop::EpollLoop(const LoopSettings& settings, int epoll, int wake_event)
       reader_(settings, counters_),
       queue_(settings.send_queue, settings.gso),
       busy_peers_(settings.max_sockets, settings.twins),
+      polls_(stream_epoll, settings.stream_events),
+      streams_(settings, polls_, counters_),
       lent_(settings.send_queue),
       events_(std::max(1u, settings.batch / 2)),
       errors_(settings.icmp_errors_per_pass) {
@@ -45,6 +48,8 @@ EpollLoop::EpollLoop(const LoopSettings& settings, int epoll, int wake_event)
   event.events = EPOLLIN;
   event.data.u64 = kWakeEvent;
   CHECK(::epoll_ctl(epoll_, EPOLL_CTL_ADD, wake_event_, &event) == 0);
+  event.data.u64 = kStreamsEvent;
+  CHECK(::epoll_ctl(epoll_, EPOLL_CTL_ADD, polls_.fd(), &event) == 0);
 }
 
 EpollLoop::~EpollLoop() {
@@ -129,15 +134,11 @@ MutableBytes EpollLoop::lend(size_t size) {
   return lent_.lend(size);
 }
 
-Streams& EpollLoop::streams() {
-  CHECK(!"not implemented yet");
-  std::abort();
-}
-
 void EpollLoop::run_pass(LoopHandler& handler, Instant wake_at) {
   ++counters_.passes;
   flush();
-  const auto events = wait(reader_.has_undelivered() ? Instant::min() : wake_at);
+  const auto events =
+      wait(reader_.has_undelivered() ? Instant::min() : std::min(wake_at, streams_.due()));
   pass_time_ = clock_.monotonic();
   reader_.start_pass();
   read(events);
@@ -261,6 +262,10 @@ void EpollLoop::read(std::span<const epoll_event> events) {
       was_woken_ = true;
       continue;
     }
+    if (event.data.u64 == kStreamsEvent) {
+      polls_.collect(streams_);
+      continue;
+    }
     const SocketId id = socket_of(event.data.u64);
     OpenSocket* socket = sockets_.find(id);
     if (!socket) continue;
@@ -304,6 +309,7 @@ void EpollLoop::hand_over(LoopHandler& handler) {
     ++counters_.icmp_errors;
     handler.on_icmp_error(error);
   }
+  streams_.hand_over(handler, pass_time_);
   if (take_wakes()) handler.on_wake();
 }
 
@@ -383,14 +389,20 @@ void EpollLoop::send_unfragmented(const OpenSocket& socket, const OutgoingDatagr
 
 Result<std::unique_ptr<Loop>, std::string> try_epoll_loop(const LoopSettings& settings) {
   const int epoll = ::epoll_create1(EPOLL_CLOEXEC);
-  if (epoll < 0) return Failure{std::string("epoll_create1: ") + std::strerror(errno)};
+  const int stream_epoll = ::epoll_create1(EPOLL_CLOEXEC);
+  const int epoll_error = errno;
   const int wake_event = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-  if (wake_event < 0) {
-    const int error = errno;
-    ::close(epoll);
-    return Failure{std::string("eventfd: ") + std::strerror(error)};
+  const int wake_error = errno;
+  if (epoll >= 0 && stream_epoll >= 0 && wake_event >= 0) {
+    return std::unique_ptr<Loop>(
+        std::make_unique<EpollLoop>(settings, epoll, stream_epoll, wake_event));
   }
-  return std::unique_ptr<Loop>(std::make_unique<EpollLoop>(settings, epoll, wake_event));
+  for (const int fd : {epoll, stream_epoll, wake_event}) {
+    if (fd >= 0) ::close(fd);
+  }
+  if (epoll < 0 || stream_epoll < 0)
+    return Failure{std::string("epoll_create1: ") + std::strerror(epoll_error)};
+  return Failure{std::string("eventfd: ") + std::strerror(wake_error)};
 }
 
 std::unique_ptr<Loop> make_epoll_loop(const LoopSettings& settings) {

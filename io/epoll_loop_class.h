@@ -11,6 +11,7 @@
 #include "io/busy_peers.h"
 #include "io/clock.h"
 #include "io/datagram_reader.h"
+#include "io/epoll_polls.h"
 #include "io/lent_buffers.h"
 #include "io/send_runs.h"
 #include "io/udp_socket.h"
@@ -19,7 +20,8 @@ namespace uturn {
 
 class alignas(64) EpollLoop : public Loop {
  public:
-  EpollLoop(const LoopSettings& settings, int epoll, int wake_event);
+  /// Owns the descriptors: two epolls, the streams' within the loop's, and an eventfd.
+  EpollLoop(const LoopSettings& settings, int epoll, int stream_epoll, int wake_event);
   ~EpollLoop() override;
 
   void start() override;
@@ -33,7 +35,7 @@ class alignas(64) EpollLoop : public Loop {
 
   void send(const OutgoingDatagram& datagram) override;
   MutableBytes lend(size_t size) override;
-  Streams& streams() override;
+  Streams& streams() override { return streams_; }
   void run_pass(LoopHandler& handler, Instant wake_at) override;
   void flush() override;
 
@@ -80,6 +82,8 @@ class alignas(64) EpollLoop : public Loop {
   DatagramReader reader_;
   SendQueue queue_;
   BusyPeers busy_peers_;
+  EpollPolls polls_;
+  StreamSockets streams_;
   LentBuffers lent_;
   std::vector<epoll_event> events_;
   std::vector<IcmpError> errors_;

@@ -1,4 +1,4 @@
-// SocketTable: the sockets of one loop by slot and generation, so that an id never names a later
+// SlotTable: the sockets of one loop by slot and generation, so that an id never names a later
 // socket.
 #pragma once
 
@@ -48,16 +48,18 @@ struct OpenSocket {
   bool is_wildcard() const { return address.ip.is_unspecified(); }
 };
 
-/// Of a fixed size; add, find and remove cost the same whatever is in it.
-class SocketTable {
+/// Of a fixed size; add, find and remove cost the same whatever is in it. `Socket` has an `fd`,
+/// which is not negative while it is open.
+template <class Socket>
+class SlotTable {
  public:
-  explicit SocketTable(uint32_t capacity) : slots_(capacity) {
+  explicit SlotTable(uint32_t capacity) : slots_(capacity) {
     free_.reserve(capacity);
     for (uint32_t slot = capacity; slot > 0; --slot) free_.push_back(slot - 1);
   }
 
   /// Nothing if the table is full.
-  std::optional<SocketId> add(const OpenSocket& socket) {
+  std::optional<SocketId> add(const Socket& socket) {
     CHECK(socket.fd >= 0);
     if (free_.empty()) return std::nullopt;
     const uint32_t slot = free_.back();
@@ -66,13 +68,13 @@ class SocketTable {
     return SocketId{slot, slots_[slot].generation};
   }
 
-  OpenSocket* find(SocketId id) {
+  Socket* find(SocketId id) {
     if (id.slot >= slots_.size()) return nullptr;
     Slot& slot = slots_[id.slot];
     if (slot.generation != id.generation || slot.socket.fd < 0) return nullptr;
     return &slot.socket;
   }
-  const OpenSocket* find(SocketId id) const { return const_cast<SocketTable*>(this)->find(id); }
+  const Socket* find(SocketId id) const { return const_cast<SlotTable*>(this)->find(id); }
 
   /// Which open socket has this slot, if any.
   std::optional<SocketId> at(uint32_t slot) const {
@@ -84,7 +86,7 @@ class SocketTable {
   void remove(SocketId id) {
     CHECK(find(id));
     Slot& slot = slots_[id.slot];
-    slot.socket = OpenSocket{};
+    slot.socket = Socket{};
     ++slot.generation;
     free_.push_back(id.slot);
   }
@@ -92,7 +94,7 @@ class SocketTable {
   uint32_t size() const { return static_cast<uint32_t>(slots_.size() - free_.size()); }
   uint32_t capacity() const { return static_cast<uint32_t>(slots_.size()); }
 
-  /// Calls `use(SocketId, OpenSocket&)` for every open socket: when the loop ends.
+  /// Calls `use(SocketId, Socket&)` for every open socket: when the loop ends.
   template <class Use>
   void for_each(Use use) {
     for (uint32_t slot = 0; slot < slots_.size(); ++slot) {
@@ -103,11 +105,13 @@ class SocketTable {
 
  private:
   struct Slot {
-    OpenSocket socket;
+    Socket socket;
     uint32_t generation = 0;
   };
   std::vector<Slot> slots_;
   std::vector<uint32_t> free_;
 };
+
+using SocketTable = SlotTable<OpenSocket>;
 
 }  // namespace uturn

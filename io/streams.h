@@ -92,7 +92,8 @@ class Streams {
                                                 uint64_t tag) = 0;
 
   /// The change of shard: no event is told of it here any more. What the kernel has received or is
-  /// still sending stays with the socket; the adopting loop tells anew what it is ready for.
+  /// still sending stays with the socket; the adopting loop tells anew what it is ready for. One
+  /// that cannot be adopted is closed.
   virtual LooseSocket detach(SocketId id) = 0;
   virtual Result<SocketId, StreamError> adopt(LooseSocket stream, uint64_t tag) = 0;
 
@@ -108,7 +109,8 @@ class Streams {
   virtual Result<size_t, StreamError> write(SocketId id, std::span<const Bytes> pieces) = 0;
   /// Why the stream failed; `would_block`: it did not. Said again whenever it is asked.
   virtual StreamError error(SocketId id) = 0;
-  /// The next pass tells an event of this stream, readable and writable, and does not wait before.
+  /// An event of this stream, readable and writable, is told with the next ones, and no pass waits
+  /// before.
   virtual void remind(SocketId id) = 0;
 
   /// Sends FIN behind what was written; reading goes on.

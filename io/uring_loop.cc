@@ -32,6 +32,8 @@ UringLoop::UringLoop(const LoopSettings& settings)
       receiver_(settings, sockets_, counters_),
       sender_(settings, receiver_, counters_),
       busy_peers_(settings.max_sockets, settings.twins),
+      polls_(settings.max_streams),
+      streams_(settings, *this, counters_),
       lent_(settings.send_queue),
       pass_began_(clock_.monotonic()),
       wake_fd_(::eventfd(0, EFD_CLOEXEC)) {
@@ -41,13 +43,14 @@ UringLoop::UringLoop(const LoopSettings& settings)
 }
 
 // The completion queue holds a completion for each buffer, the end and the cancellation of each
-// socket's receive, each send of a flush, and the wake: it cannot overflow while the kernel allows
-// that length.
+// socket's receive, an event of each stream, each send of a flush, and the wake. More than that is
+// rare (a stream that was ready twice before it was asked), and what the kernel then keeps ends
+// polls, which are armed anew.
 Result<std::unique_ptr<UringLoop>, std::string> UringLoop::create(const LoopSettings& settings) {
   auto loop = std::unique_ptr<UringLoop>(new UringLoop(settings));
   if (loop->wake_fd_ < 0) return Failure{std::string("eventfd: ") + std::strerror(errno)};
-  const size_t completions =
-      loop->receiver_.buffer_count() + 2 * size_t{settings.max_sockets} + settings.send_queue + 1;
+  const size_t completions = loop->receiver_.buffer_count() + 2 * size_t{settings.max_sockets} +
+                             size_t{settings.max_streams} + settings.send_queue + 1;
   auto ring = Ring::create(kSubmissions, static_cast<uint32_t>(completions));
   if (!ring) return Failure{ring.error()};
   loop->ring_ = std::move(*ring);
@@ -67,6 +70,7 @@ UringLoop::~UringLoop() {
     if (is_owner) stop_receiving(id);
     ::close(socket.fd);
   });
+  if (is_owner) streams_.unwatch_all();
   ring_.reset();
   if (wake_fd_ >= 0) ::close(wake_fd_);
 }
@@ -161,14 +165,24 @@ void UringLoop::stop_receiving(SocketId id) {
   }
 }
 
+bool UringLoop::watch(SocketId stream, int fd) {
+  polls_.begin(stream, fd);
+  return true;
+}
+
+// As with a receive: with the poll's end the connection ends when its descriptor is closed.
+void UringLoop::unwatch(SocketId stream, int) {
+  while (polls_.is_armed(stream)) {
+    polls_.prepare_cancel(*ring_, stream);
+    ring_->poll();
+    collect();
+  }
+  polls_.end(stream);
+}
+
 TransportAddress UringLoop::local_address(SocketId id) const {
   const OpenSocket* socket = sockets_.find(id);
   return socket && !receiver_.is_departing(id) ? socket->address : TransportAddress{};
-}
-
-Streams& UringLoop::streams() {
-  CHECK(!"not implemented yet");
-  std::abort();
 }
 
 void UringLoop::run_pass(LoopHandler& handler, Instant wake_at) {
@@ -194,9 +208,12 @@ void UringLoop::wait(Instant wake_at) {
   if (receiver_.arrived() >= settings_.batch) return;
   receiver_.question_doubted(*ring_);
   receiver_.arm_wanting(*ring_);
+  polls_.question_doubted(*ring_);
+  polls_.arm_wanting(*ring_);
   arm_wake();
+  wake_at = std::min(wake_at, streams_.due());
   const Duration left = time_until(wake_at);
-  size_t before = receiver_.arrived();
+  size_t before = found();
   if (has_work() || left <= Duration::zero()) {
     ring_->poll();
   } else if (settings_.busy_poll > Duration::zero()) {
@@ -205,8 +222,8 @@ void UringLoop::wait(Instant wake_at) {
     sleep(left);
   }
   collect();
-  while (receiver_.arrived() >= before + kWorkPerEntry && receiver_.arrived() < settings_.batch) {
-    before = receiver_.arrived();
+  while (found() >= before + kWorkPerEntry && receiver_.arrived() < settings_.batch) {
+    before = found();
     ring_->poll();
     collect();
   }
@@ -246,7 +263,8 @@ void UringLoop::arm_wake() {
 
 bool UringLoop::has_work() const {
   return receiver_.arrived() > 0 || receiver_.has_trouble() || receiver_.has_wanting() ||
-         receiver_.has_doubted() || !errors_.empty() || woken_;
+         receiver_.has_doubted() || polls_.has_wanting() || polls_.has_doubted() ||
+         streams_.ready() > 0 || !errors_.empty() || woken_;
 }
 
 // Returns how many completions were found to be lost.
@@ -266,6 +284,13 @@ uint64_t UringLoop::collect() {
         return;
       case RingRequest::cancel:
         return receiver_.on_cancel_refused(data.socket, completion.res);
+      case RingRequest::poll:
+        if (const auto events = polls_.on_completion(data.socket, completion)) {
+          streams_.on_ready(data.socket, *events);
+        }
+        return;
+      case RingRequest::cancel_poll:
+        return polls_.on_cancel_refused(data.socket, completion.res);
     }
   });
   const auto [kept, lost] = ring_->take_overflows();
@@ -278,6 +303,7 @@ uint64_t UringLoop::collect() {
 // Whatever was armed is armed anew, and somebody may have called wake().
 void UringLoop::on_completions_lost() {
   receiver_.on_completions_lost();
+  polls_.on_completions_lost();
   if (!wake_armed_) return;
   io_uring_sqe& entry = ring_->next_entry();
   io_uring_prep_cancel64(&entry, kWakeRead.encode(), 0);
@@ -299,6 +325,7 @@ void UringLoop::hand_over(LoopHandler& handler) {
     handler.on_icmp_error(error);
   }
   errors_handed_over_.clear();
+  streams_.hand_over(handler, pass_began_);
 
   if (!std::exchange(woken_, false)) return;
   // Acquires as well: what a caller of wake() wrote before it found one under way is seen here.

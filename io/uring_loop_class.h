@@ -15,14 +15,16 @@
 #include "io/clock.h"
 #include "io/lent_buffers.h"
 #include "io/socket_table.h"
+#include "io/stream_sockets.h"
 #include "io/udp_socket.h"
+#include "io/uring_polls.h"
 #include "io/uring_receiver.h"
 #include "io/uring_ring.h"
 #include "io/uring_sender.h"
 
 namespace uturn {
 
-class alignas(64) UringLoop final : public Loop {
+class alignas(64) UringLoop final : public Loop, StreamPoller {
  public:
   static Result<std::unique_ptr<UringLoop>, std::string> create(const LoopSettings& settings);
   ~UringLoop() override;
@@ -38,7 +40,7 @@ class alignas(64) UringLoop final : public Loop {
 
   void send(const OutgoingDatagram& datagram) override;
   MutableBytes lend(size_t size) override;
-  Streams& streams() override;
+  Streams& streams() override { return streams_; }
   void run_pass(LoopHandler& handler, Instant wake_at) override;
   void flush() override;
 
@@ -50,6 +52,9 @@ class alignas(64) UringLoop final : public Loop {
  private:
   explicit UringLoop(const LoopSettings& settings);
 
+  bool watch(SocketId stream, int fd) override;
+  void unwatch(SocketId stream, int fd) override;
+
   OpenSocket* find(SocketId id);
   Result<SocketId, OpenError> add(UdpSocket socket, const UdpSocketSpec& spec, uint64_t tag);
   std::optional<SocketId> watch(UdpSocket socket, OpenSocket as);
@@ -60,6 +65,7 @@ class alignas(64) UringLoop final : public Loop {
   void sleep(Duration left);
   void arm_wake();
   bool has_work() const;
+  size_t found() const { return receiver_.arrived() + streams_.ready(); }
   uint64_t collect();
   void on_completions_lost();
   void give_up_lost_sends();
@@ -79,6 +85,8 @@ class alignas(64) UringLoop final : public Loop {
   UringReceiver receiver_;
   UringSender sender_;
   BusyPeers busy_peers_;
+  UringPolls polls_;
+  StreamSockets streams_;
   std::unique_ptr<Ring> ring_;  ///< goes before the buffers it was told of
   LentBuffers lent_;
   Instant pass_began_{};

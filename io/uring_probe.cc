@@ -43,6 +43,7 @@ Result<Done, std::string> probe_uring() {
   settings.max_sockets = 1;
   settings.small_buffers = 4;
   settings.large_buffers = 1;
+  settings.max_streams = 1;
   const auto loop = try_uring_loop(settings);
   if (!loop) return Failure{loop.error()};
   return hear_itself(**loop);

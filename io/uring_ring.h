@@ -13,10 +13,20 @@
 namespace uturn {
 
 /// What a completion answers.
-enum class RingRequest : uint8_t { receive_small, receive_large, send, wake, cancel, cancel_wake };
+enum class RingRequest : uint8_t {
+  receive_small,
+  receive_large,
+  send,
+  wake,
+  cancel,
+  cancel_wake,
+  poll,
+  cancel_poll,
+};
 
 /// A request's user data: kind, and the socket by slot and generation, so that a late completion of
-/// a closed socket is known as such. A send says its run in place of the slot.
+/// a closed socket is known as such; polls are of streams, which have a table of their own. A send
+/// says its run in place of the slot.
 ///
 ///   63      56 55            32 31                    0
 ///   ┌─────────┬────────────────┬───────────────────────┐

@@ -78,6 +78,12 @@ void log_statistics(const Log& log, const Statistics& sum) {
                        {"kernel_drops", loop.kernel_drops},
                        {"send_drops", loop.send_would_block_drops + loop.send_error_drops},
                        {"truncated_drops", loop.truncated_drops + loop.control_truncated_drops},
+                       {"streams_accepted", loop.streams_accepted},
+                       {"streams_refused", loop.streams_refused},
+                       {"stream_reads", loop.stream_reads},
+                       {"stream_writes", loop.stream_writes},
+                       {"stream_bytes_in", loop.stream_bytes_in},
+                       {"stream_bytes_out", loop.stream_bytes_out},
                        {"drops", sum.drops_text()},
                        {"errors", sum.errors_text()}});
 }

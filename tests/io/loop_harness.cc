@@ -12,6 +12,7 @@
 
 #include "io/epoll_loop.h"
 #include "io/uring_loop.h"
+#include "tests/io/stream_harness.h"
 
 namespace uturn {
 namespace {
@@ -155,6 +156,7 @@ std::vector<World> all_worlds() {
   epoll.name = "epoll";
   epoll.loop = make_epoll_loop;
   epoll.stranger = kernel_stranger;
+  epoll.streams = kernel_stream_strangers();
   epoll.has = {.segmentation = true,
                .fragmentation = true,
                .descriptors = true,
@@ -224,6 +226,7 @@ LoopSettings LoopContract::small_settings() {
   LoopSettings settings;
   settings.max_sockets = 2'048;
   settings.small_buffers = 1'024;
+  settings.max_streams = 1'024;
   return settings;
 }
 

@@ -48,13 +48,16 @@ struct Capabilities {
   bool no_allocation = false;  ///< a loop made for the data path
 };
 
+class StreamStrangers;  // stream_harness.h
+
 /// Where a loop and its strangers live: the kernel, or a simulation.
 struct World {
   std::string name;
   std::function<void()> begin = [] {};  ///< before each test
   std::function<std::unique_ptr<Loop>(const LoopSettings&)> loop;
   std::function<std::unique_ptr<Stranger>(std::string_view ip)> stranger;  ///< on an ephemeral port
-  std::string missing;  ///< why this machine cannot run it; empty: it can
+  std::shared_ptr<StreamStrangers> streams;  ///< null: this world has none
+  std::string missing;                       ///< why this machine cannot run it; empty: it can
   Capabilities has;
   friend std::ostream& operator<<(std::ostream& out, const World& w) { return out << w.name; }
 };

@@ -1,5 +1,6 @@
 // The third world of the contract tests: a loop and strangers on a virtual network.
 #include "tests/io/loop_harness.h"
+#include "tests/io/stream_harness.h"
 #include "tests/simulation/world/simulated_loop.h"
 
 namespace uturn {
@@ -78,6 +79,7 @@ World simulated_world() {
   world.stranger = [network](std::string_view address) {
     return std::make_unique<SimulatedStranger>(**network, ip(address));
   };
+  world.streams = simulated_stream_strangers([network]() -> VirtualNetwork& { return **network; });
   world.has = {};
   return world;
 }

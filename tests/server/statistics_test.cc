@@ -71,6 +71,12 @@ TEST(Statistics, AreOneLineOfTheLog) {
     loop.batched_waits = 12;
     loop.busy_polls = 13;
     loop.peers_connected = 14;
+    loop.streams_accepted = 15;
+    loop.streams_refused = 16;
+    loop.stream_reads = 17;
+    loop.stream_writes = 18;
+    loop.stream_bytes_in = 19;
+    loop.stream_bytes_out = 20;
     sum.add(relay_counters(1), loop, {.sent = 10, .full = 3});
     log_statistics(*log, sum);
   }
@@ -80,6 +86,8 @@ TEST(Statistics, AreOneLineOfTheLog) {
   EXPECT_THAT(line, HasSubstr("too_short:2 no_permission:3"));
   EXPECT_THAT(line, HasSubstr("401:6 699:7"));
   EXPECT_THAT(line, HasSubstr("batched_waits=12 busy_polls=13 peers_connected=14"));
+  EXPECT_THAT(line, HasSubstr("streams_accepted=15 streams_refused=16 stream_reads=17 "
+                              "stream_writes=18 stream_bytes_in=19 stream_bytes_out=20"));
   EXPECT_THAT(line, HasSubstr("shortcuts=18 shortcuts_across_workers=10"));
   EXPECT_THAT(line, HasSubstr("shortcuts_full=3"));
   EXPECT_THAT(line, Not(HasSubstr("wrong_cookie")));
