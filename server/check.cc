@@ -2,12 +2,14 @@
 #include "server/check.h"
 
 #include <algorithm>
+#include <chrono>
 #include <ostream>
 
 #include "server/authentication.h"
 #include "server/config_checks.h"
 #include "server/config_print.h"
 #include "server/config_yaml.h"
+#include "server/tls_checks.h"
 
 namespace uturn {
 namespace {
@@ -94,7 +96,11 @@ int check_config_file(const std::string& path, const ValueSources& sources, std:
   print_indented(out, explain_sources(config));
   print_indented(out, explain_algorithms(config));
   print_indented(out, explain_anonymity(config));
-  const auto warnings = find_warnings(config);
+  const auto certificates = explain_certificates(config.tls);
+  if (!certificates.empty()) print_section(out, "certificates");
+  for (const std::string& certificate : certificates) print_indented(out, certificate);
+  const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  const auto warnings = find_warnings(config, now);
   if (!warnings.empty()) print_section(out, "warnings");
   for (const std::string& warning : warnings) print_indented(out, warning);
   print_section(out, "effective settings");

@@ -10,7 +10,7 @@
 namespace uturn {
 
 /// Used keys, what is wrong, the effective settings, what is announced to clients and why,
-/// warnings. Exit status 0 where `serve` would accept it, else 2.
+/// certificates, warnings. Exit status 0 where `serve` would accept it, else 2.
 int check_config_file(const std::string& path, const ValueSources& sources, std::ostream& out);
 
 /// Which password algorithms clients are offered, and why: one line.

@@ -34,6 +34,8 @@ std::string ListenerUri::to_string() const {
   return {};
 }
 
+bool is_served(Transport transport) { return transport == Transport::udp; }
+
 std::optional<ExternalMapping> ExternalMapping::parse(std::string_view text) {
   const size_t slash = text.find('/');
   const auto outside = IpAddress::parse(text.substr(0, slash));
@@ -50,6 +52,13 @@ std::string ExternalMapping::to_string() const {
   std::string text = public_address.to_string();
   if (private_address) text += "/" + private_address->to_string();
   return text;
+}
+
+std::vector<CertificateFiles> TlsConfig::all() const {
+  std::vector<CertificateFiles> files;
+  if (main != CertificateFiles{}) files.push_back(main);
+  files.insert(files.end(), certificates.begin(), certificates.end());
+  return files;
 }
 
 std::vector<ListenerUri> default_listeners() {

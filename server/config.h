@@ -11,6 +11,7 @@
 #include "auth/key.h"
 #include "auth/nonce.h"
 #include "io/make_loop.h"
+#include "io/tls_context.h"
 #include "protocol/channel_data.h"
 #include "protocol/time.h"
 #include "protocol/transport_address.h"
@@ -30,6 +31,9 @@ struct ListenerUri {
   std::string to_string() const;
   friend bool operator==(const ListenerUri&, const ListenerUri&) = default;
 };
+
+/// Whether this program opens listeners of this transport.
+bool is_served(Transport transport);
 
 /// A 1:1 NAT in front of us: clients and peers see `public_address` where a socket is bound to
 /// `private_address`; without the latter it stands for every relay address of its family.
@@ -94,6 +98,43 @@ struct AuthConfig {
   bool has_source() const { return !users.empty() || !secrets.empty(); }
 };
 
+/// Two files in PEM form: a certificate followed by its chain, and its private key.
+struct CertificateFiles {
+  std::string certificate;
+  std::string key;
+  friend bool operator==(const CertificateFiles&, const CertificateFiles&) = default;
+};
+
+struct TlsConfig {
+  CertificateFiles main;  ///< empty: none
+  /// Further ones; clients say which they need (SNI, RFC 6066, Section 3).
+  std::vector<CertificateFiles> certificates;
+  bool plain = true;  ///< tls and dtls listeners take plain TURN as well
+  TlsVersion minimum_version = TlsVersion::tls1_2;  ///< of TLS; DTLS is 1.2
+  bool tickets = true;                              ///< sessions resume (RFC 5077, RFC 8446)
+
+  /// The first is for clients that ask for no host name, or for one that no certificate has.
+  std::vector<CertificateFiles> all() const;
+};
+
+/// Who may speak for others: sources of the PROXY protocol.
+struct ProxyConfig {
+  std::vector<AddressRange> from;
+};
+
+/// Bounds of client connections: TCP, TLS and DTLS. In the process, unless it says otherwise.
+struct StreamLimits {
+  uint32_t connections = 100'000;
+  uint32_t connections_per_source = 1'000;  ///< IPv6 by /64; 0: unlimited
+  uint32_t handshakes = 4'096;              ///< TLS and DTLS, under way at once
+  Duration handshake_timeout = std::chrono::seconds(10);
+  Duration first_message_timeout = std::chrono::seconds(10);  ///< a whole one, after the handshake
+  Duration idle_timeout = std::chrono::seconds(60);           ///< without an allocation
+  uint64_t stream_queue = 256 * 1024;                         ///< bytes waiting for one slow client
+  Duration stream_queue_age = std::chrono::seconds(1);        ///< of relayed data in that queue
+  uint32_t tcp_connections_per_allocation = 64;               ///< to peers (RFC 6062)
+};
+
 struct LogConfig {
   LogLevel level = LogLevel::info;
   LogFormat format = LogFormat::text;
@@ -103,9 +144,10 @@ struct LogConfig {
 
 /// What only a command line says, about this one start.
 struct StartConfig {
-  std::string config_file;            ///< empty: none, quick start
-  std::string ready_file;             ///< empty: none
-  bool credential_generated = false;  ///< quick start made up the user in auth.users
+  std::string config_file;             ///< empty: none, quick start
+  std::string ready_file;              ///< empty: none
+  bool credential_generated = false;   ///< quick start made up the user in auth.users
+  bool certificate_generated = false;  ///< quick start makes a self-signed one for TLS and DTLS
 
   bool is_quick_start() const { return config_file.empty(); }
 };
@@ -120,6 +162,9 @@ struct Config {
   PeerConfig peers;
   AuthConfig auth;
   Limits limits;
+  StreamLimits stream_limits;
+  TlsConfig tls;
+  ProxyConfig proxy;
   LogConfig log;
   StartConfig start;
 };

@@ -3,6 +3,7 @@
 
 #include "server/privileges.h"
 #include "server/relay_checks.h"
+#include "server/tls_checks.h"
 
 namespace uturn {
 namespace {
@@ -50,10 +51,11 @@ ConfigProblems find_contradictions(const Config& config) {
   }
   check_run_as(config.server, problems);
   check_relay(config.relay, problems);
+  for (ConfigProblem& problem : find_tls_problems(config)) problems.push_back(std::move(problem));
   return problems;
 }
 
-std::vector<std::string> find_warnings(const Config& config) {
+std::vector<std::string> find_warnings(const Config& config, CalendarTime now) {
   std::vector<std::string> warnings;
   if (!config.auth.required) {
     warnings.emplace_back("auth.required is false: everybody may relay through this server");
@@ -79,6 +81,9 @@ std::vector<std::string> find_warnings(const Config& config) {
   if (config.relay.ports.size() < kFewPorts) {
     warnings.push_back("relay.ports holds only " + std::to_string(config.relay.ports.size()) +
                        " ports; each allocation takes one of a relay address");
+  }
+  for (std::string& warning : find_tls_warnings(config, now)) {
+    warnings.push_back(std::move(warning));
   }
   return warnings;
 }

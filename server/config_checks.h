@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "protocol/time.h"
 #include "server/config.h"
 #include "server/config_problem.h"
 
@@ -13,6 +14,6 @@ namespace uturn {
 ConfigProblems find_contradictions(const Config& config);
 
 /// What will run and should make somebody think, one sentence each.
-std::vector<std::string> find_warnings(const Config& config);
+std::vector<std::string> find_warnings(const Config& config, CalendarTime now);
 
 }  // namespace uturn

@@ -185,9 +185,93 @@ constexpr ConfigKey kKeys[] = {
     {.path = "limits.max_lifetime",
      .read = [](Text text, Config& c) { return read_max_lifetime(text, c.limits.max_lifetime); },
      .print = [](const Config& c) { return Texts{print_duration(c.limits.max_lifetime)}; }},
+    {.path = "limits.connections",
+     .read = [](Text text,
+                Config& c) { return read_count(text, c.stream_limits.connections, 1, 1'000'000); },
+     .print = [](const Config& c) { return Texts{std::to_string(c.stream_limits.connections)}; }},
+    {.path = "limits.connections_per_source",
+     .read =
+         [](Text text, Config& c) {
+           return read_count(text, c.stream_limits.connections_per_source, 0, kAnyCount);
+         },
+     .print =
+         [](const Config& c) {
+           return Texts{std::to_string(c.stream_limits.connections_per_source)};
+         }},
+    {.path = "limits.handshakes",
+     .read = [](Text text,
+                Config& c) { return read_count(text, c.stream_limits.handshakes, 1, 1'000'000); },
+     .print = [](const Config& c) { return Texts{std::to_string(c.stream_limits.handshakes)}; }},
+    {.path = "limits.handshake_timeout",
+     .read =
+         [](Text text, Config& c) {
+           return read_duration(text, c.stream_limits.handshake_timeout, 1s, 5min);
+         },
+     .print =
+         [](const Config& c) { return Texts{print_duration(c.stream_limits.handshake_timeout)}; }},
+    {.path = "limits.first_message_timeout",
+     .read =
+         [](Text text, Config& c) {
+           return read_duration(text, c.stream_limits.first_message_timeout, 1s, 5min);
+         },
+     .print =
+         [](const Config& c) {
+           return Texts{print_duration(c.stream_limits.first_message_timeout)};
+         }},
+    {.path = "limits.idle_timeout",
+     .read = [](Text text,
+                Config& c) { return read_duration(text, c.stream_limits.idle_timeout, 1s, 1h); },
+     .print = [](const Config& c) { return Texts{print_duration(c.stream_limits.idle_timeout)}; }},
+    {.path = "limits.stream_queue",
+     .read = [](Text text,
+                Config& c) { return read_stream_queue(text, c.stream_limits.stream_queue); },
+     .print = [](const Config& c) { return Texts{print_size(c.stream_limits.stream_queue)}; }},
+    {.path = "limits.stream_queue_age",
+     .read =
+         [](Text text, Config& c) {
+           return read_duration(text, c.stream_limits.stream_queue_age, 10ms, 1min);
+         },
+     .print =
+         [](const Config& c) { return Texts{print_duration(c.stream_limits.stream_queue_age)}; }},
+    {.path = "limits.tcp_connections_per_allocation",
+     .read =
+         [](Text text, Config& c) {
+           return read_count(text, c.stream_limits.tcp_connections_per_allocation, 1, 65'536);
+         },
+     .print =
+         [](const Config& c) {
+           return Texts{std::to_string(c.stream_limits.tcp_connections_per_allocation)};
+         }},
 
-    {.path = "tls.certificate", .shape = Shape::unserved, .feature = "TLS and DTLS are"},
-    {.path = "tls.key", .shape = Shape::unserved, .feature = "TLS and DTLS are"},
+    {.path = "tls.certificate",
+     .read = [](Text text, Config& c) { return read_path_or_none(text, c.tls.main.certificate); },
+     .print = [](const Config& c) { return Texts{c.tls.main.certificate}; }},
+    // Somebody may put the key itself here.
+    {.path = "tls.key",
+     .read = [](Text text, Config& c) { return read_path_or_none(text, c.tls.main.key); },
+     .print = [](const Config& c) { return Texts{c.tls.main.key}; },
+     .is_secret = true},
+    {.path = "tls.certificates", .shape = Shape::certificates, .is_secret = true},
+    {.path = "tls.plain",
+     .read = [](Text text, Config& c) { return read_truth(text, c.tls.plain); },
+     .print = [](const Config& c) { return Texts{print_truth(c.tls.plain)}; }},
+    {.path = "tls.minimum_version",
+     .read = [](Text text,
+                Config& c) { return read_word(text, kTlsVersionWords, c.tls.minimum_version); },
+     .print =
+         [](const Config& c) {
+           return Texts{print_word(kTlsVersionWords, c.tls.minimum_version)};
+         }},
+    {.path = "tls.tickets",
+     .read = [](Text text, Config& c) { return read_truth(text, c.tls.tickets); },
+     .print = [](const Config& c) { return Texts{print_truth(c.tls.tickets)}; }},
+
+    {.path = "proxy.from",
+     .shape = Shape::list,
+     .read = [](Text text, Config& c) { return read_range(text, c.proxy.from); },
+     .print = [](const Config& c) { return print_all(c.proxy.from); },
+     .clear = [](Config& c) { c.proxy.from.clear(); }},
+
     {.path = "credentials", .shape = Shape::unserved, .feature = "the credential service is"},
     {.path = "metrics.listen", .shape = Shape::unserved, .feature = "metrics are"},
     {.path = "admin.socket", .shape = Shape::unserved, .feature = "the admin socket is"},

@@ -15,9 +15,10 @@ namespace uturn {
 struct ConfigKey {
   enum class Shape : uint8_t {
     text,
-    list,      ///< of texts
-    users,     ///< a map of user names, see config_users.h
-    unserved,  ///< known, so that the frame is stable, and refused
+    list,          ///< of texts
+    users,         ///< a map of user names
+    certificates,  ///< a list of maps, each a CertificateFiles
+    unserved,      ///< known, so that the frame is stable, and refused
   };
 
   std::string_view path;  ///< "limits.allocations"

@@ -25,6 +25,16 @@ std::string print_users(const std::map<std::string, StaticUser>& users, const st
   return out;
 }
 
+std::string print_certificates(const std::vector<CertificateFiles>& certificates,
+                               const std::string& indent) {
+  if (certificates.empty()) return " []\n";
+  std::string out = "\n";
+  for (const auto& [certificate, key] : certificates) {
+    out += indent + "- {certificate: " + quoted(certificate) + ", key: " + quoted(key) + "}\n";
+  }
+  return out;
+}
+
 size_t count_common_sections(std::string_view a, std::string_view b) {
   size_t common = 0;
   for (size_t i = 0; i < std::min(a.size(), b.size()) && a[i] == b[i]; ++i) {
@@ -55,6 +65,8 @@ std::string print_config(const Config& config) {
     out += indent + std::string(rest) + ":";
     if (key.shape == ConfigKey::Shape::users) {
       out += print_users(config.auth.users, indent + "  ");
+    } else if (key.shape == ConfigKey::Shape::certificates) {
+      out += print_certificates(config.tls.certificates, indent + "  ");
     } else if (key.shape == ConfigKey::Shape::list) {
       out += " " + print_list(key.print(config)) + "\n";
     } else {

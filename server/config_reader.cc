@@ -7,6 +7,7 @@ namespace uturn {
 namespace {
 
 constexpr size_t kMaxUsers = 20'000;
+constexpr size_t kMaxCertificates = 64;
 
 bool is_empty(const Setting& value) {
   return value.kind == Setting::Kind::nothing ||
@@ -79,6 +80,9 @@ void ConfigReader::read_key(const ConfigKey& key, const Setting& value) {
       break;
     case ConfigKey::Shape::users:
       read_users(value);
+      break;
+    case ConfigKey::Shape::certificates:
+      read_certificates(value);
       break;
     case ConfigKey::Shape::unserved:
       if (is_empty(value)) return;  // `realms: {}` asks for nothing
@@ -167,6 +171,42 @@ void ConfigReader::read_user(const std::string& name, const Setting& value) {
     return;
   }
   config_.auth.users.insert_or_assign(name, std::move(user));
+}
+
+void ConfigReader::read_certificates(const Setting& value) {
+  if (value.kind != Setting::Kind::list) {
+    refuse("tls.certificates", value, "expected a list, like [{certificate: /a.pem, key: /a.key}]");
+    return;
+  }
+  if (value.items.size() > kMaxCertificates) {
+    refuse("tls.certificates", value, "more than 64 certificates");
+    return;
+  }
+  config_.tls.certificates.clear();
+  for (size_t i = 0; i < value.items.size(); ++i) {
+    read_certificate("tls.certificates[" + std::to_string(i + 1) + "]", value.items[i]);
+  }
+}
+
+void ConfigReader::read_certificate(const std::string& path, const Setting& value) {
+  CertificateFiles files;
+  for (const auto& [part, given] : value.entries) {
+    if (part != "certificate" && part != "key") {
+      refuse(path + "." + part, given, "unknown key; each has certificate and key");
+      return;
+    }
+    const auto file = expand(path + "." + part, given);
+    if (!file) return;
+    if (const auto misread = read_path(*file, part == "key" ? files.key : files.certificate)) {
+      refuse(path + "." + part, given, *misread);
+      return;
+    }
+  }
+  if (files.certificate.empty() || files.key.empty()) {
+    refuse(path, value, "expected {certificate: FILE, key: FILE}");
+    return;
+  }
+  config_.tls.certificates.push_back(std::move(files));
 }
 
 std::optional<std::string> ConfigReader::expand(const std::string& path, const Setting& value) {

@@ -11,7 +11,7 @@ bool has_control_character(std::string_view text) {
       text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
 }
 
-std::string one_of_our_scheme(Transport transport) {
+std::string not_served(Transport transport) {
   const std::string scheme = ListenerUri{transport, {}}.to_string();
   return scheme.substr(0, scheme.find(':')) + " is not served by this version; only udp is";
 }
@@ -37,6 +37,16 @@ Misread read_duration(std::string_view text, Duration& to, Duration min, Duratio
   return std::nullopt;
 }
 
+Misread read_size(std::string_view text, uint64_t& to, uint64_t min, uint64_t max) {
+  const auto size = parse_size(text);
+  if (!size || *size < min || *size > max) {
+    return "expected a size from " + print_size(min) + " to " + print_size(max) +
+           ", written like 256KiB or 4MiB";
+  }
+  to = *size;
+  return std::nullopt;
+}
+
 Misread read_truth(std::string_view text, bool& to) {
   const auto value = parse_truth(text);
   if (!value) return "expected true or false";
@@ -48,6 +58,12 @@ std::string print_truth(bool value) { return value ? "true" : "false"; }
 
 Misread read_path(std::string_view text, std::string& to) {
   if (!text.starts_with('/') || has_control_character(text)) return "expected an absolute path";
+  to = text;
+  return std::nullopt;
+}
+
+Misread read_path_or_none(std::string_view text, std::string& to) {
+  if (!text.empty() && read_path(text, to)) return "expected an absolute path, or \"\" for none";
   to = text;
   return std::nullopt;
 }
@@ -98,18 +114,13 @@ Misread read_account(std::string_view text, std::string& to) {
 Misread read_buffer(std::string_view text, uint64_t& to) {
   constexpr uint64_t kMin = 16 * 1024;
   constexpr uint64_t kMax = 1024 * 1024 * 1024;  // the kernel counts in int and doubles it
-  const auto size = parse_size(text);
-  if (!size || *size < kMin || *size > kMax) {
-    return "expected a size from 16KiB to 1GiB, written like 256KiB or 4MiB";
-  }
-  to = *size;
-  return std::nullopt;
+  return read_size(text, to, kMin, kMax);
 }
 
 Misread read_listener(std::string_view text, std::vector<ListenerUri>& to) {
   const auto listener = ListenerUri::parse(text);
   if (!listener) return "expected a listener like udp://192.0.2.1:3478 or udp://[2001:db8::1]:3478";
-  if (listener->transport != Transport::udp) return one_of_our_scheme(listener->transport);
+  if (!is_served(listener->transport)) return not_served(listener->transport);
   if (listener->address.port != 0 && std::ranges::count(to, *listener) > 0) return "given twice";
   to.push_back(*listener);
   return std::nullopt;
@@ -181,6 +192,12 @@ Misread read_max_lifetime(std::string_view text, std::chrono::seconds& to) {
   if (lifetime % 1s != 0s) return "expected whole seconds";
   to = std::chrono::duration_cast<std::chrono::seconds>(lifetime);
   return std::nullopt;
+}
+
+Misread read_stream_queue(std::string_view text, uint64_t& to) {
+  constexpr uint64_t kMin = 128 * 1024;  // the longest message and something behind it
+  constexpr uint64_t kMax = 16 * 1024 * 1024;
+  return read_size(text, to, kMin, kMax);
 }
 
 Misread read_log_file(std::string_view text, std::string& to) {

@@ -32,6 +32,9 @@ inline constexpr std::pair<std::string_view, LogFormat> kLogFormatWords[] = {
 inline constexpr std::pair<std::string_view, LogPrivacy> kPrivacyWords[] = {
     {"full", LogPrivacy::full}, {"truncated", LogPrivacy::truncated}, {"none", LogPrivacy::none}};
 
+inline constexpr std::pair<std::string_view, TlsVersion> kTlsVersionWords[] = {
+    {"1.2", TlsVersion::tls1_2}, {"1.3", TlsVersion::tls1_3}};
+
 template <class E, size_t n>
 Misread read_word(std::string_view text, const std::pair<std::string_view, E> (&words)[n], E& to) {
   const auto value = parse_word(Words<E>(words), text);
@@ -46,9 +49,11 @@ std::string print_word(const std::pair<std::string_view, E> (&words)[n], E value
 
 Misread read_count(std::string_view text, uint32_t& to, uint32_t min, uint32_t max);
 Misread read_duration(std::string_view text, Duration& to, Duration min, Duration max);
+Misread read_size(std::string_view text, uint64_t& to, uint64_t min, uint64_t max);
 Misread read_truth(std::string_view text, bool& to);
 std::string print_truth(bool value);
 Misread read_path(std::string_view text, std::string& to);
+Misread read_path_or_none(std::string_view text, std::string& to);  ///< "" is none
 
 // server
 Misread read_realm(std::string_view text, std::string& to);
@@ -65,10 +70,11 @@ Misread read_external(std::string_view text, std::vector<ExternalMapping>& to);
 Misread read_ports(std::string_view text, PortRange& to);
 Misread read_range(std::string_view text, std::vector<AddressRange>& to);
 
-// auth, limits, log
+// auth, limits, tls, log
 Misread read_secret(std::string_view text, std::vector<Secret>& to);
 Misread read_separator(std::string_view text, char& to);
 Misread read_max_lifetime(std::string_view text, std::chrono::seconds& to);
+Misread read_stream_queue(std::string_view text, uint64_t& to);
 Misread read_log_file(std::string_view text, std::string& to);  ///< stderr, or an absolute path
 std::string print_log_file(const std::string& file);
 

@@ -5,6 +5,7 @@
 
 #include "server/config_texts.h"
 #include "server/ice_servers.h"
+#include "server/tls_checks.h"
 
 namespace uturn {
 namespace {
@@ -40,7 +41,9 @@ std::string relay_addresses_text(const QuickStart& found) {
 }  // namespace
 
 void complete_quick_start(Config& config, Random& random) {
-  if (!config.start.is_quick_start() || !config.auth.required || config.auth.has_source()) return;
+  if (!config.start.is_quick_start()) return;
+  config.start.certificate_generated = needs_certificate(config) && config.tls.all().empty();
+  if (!config.auth.required || config.auth.has_source()) return;
   StaticUser user;
   user.password = Secret(random_password(random));
   config.auth.users.emplace("uturn", std::move(user));

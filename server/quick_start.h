@@ -11,7 +11,8 @@
 namespace uturn {
 
 /// Where nobody said who may log in, makes up a user: name "uturn", a random password of 22
-/// characters (131 bits). Only for a server started without a file.
+/// characters (131 bits). Where a listener needs a certificate and none is named, one is to be
+/// made. Only for a server started without a file.
 void complete_quick_start(Config& config, Random& random);
 
 /// What was chosen and found, once every listener is up.

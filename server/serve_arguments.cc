@@ -1,6 +1,8 @@
 // The arguments of `uturn serve`.
 #include "server/serve_arguments.h"
 
+#include <filesystem>
+
 #include "server/config_yaml.h"
 #include "server/yaml_document.h"
 
@@ -14,6 +16,7 @@ struct KeyFlag {
   const char* value;
   const char* help;
   bool is_repeatable = false;
+  bool is_file = false;  ///< of the shell that said it, so relative to its directory
 };
 
 constexpr KeyFlag kKeyFlags[] = {
@@ -30,6 +33,10 @@ constexpr KeyFlag kKeyFlags[] = {
     {"--allow-peer", "peers.allow", "CIDR|IP-IP|IP", "Relay to these peers, whatever denies them",
      true},
     {"--deny-peer", "peers.deny", "CIDR|IP-IP|IP", "Never relay to these peers", true},
+    {"--cert", "tls.certificate", "FILE", "Certificate for TLS and DTLS with its chain, PEM", false,
+     true},
+    {"--key", "tls.key", "FILE", "Its private key, PEM", false, true},
+    {"--proxy-from", "proxy.from", "CIDR|IP-IP|IP", "Believe the PROXY protocol from here", true},
     {"--workers", "server.workers", "N", "Worker threads; auto: one for each CPU granted"},
     {"--io", "server.io", "auto|uring|epoll", "How datagrams are read and sent"},
     {"--state-dir", "server.state_dir", "DIR", "Where nonce keys survive a restart"},
@@ -38,11 +45,15 @@ constexpr KeyFlag kKeyFlags[] = {
     {"--log-format", "log.format", "text|json", "How log lines are written"},
     // Known, and refused by their keys: the frame is stable before the features are there.
     {"--database", "auth.database", "URL", "Users in a database (not in this version)"},
-    {"--cert", "tls.certificate", "FILE", "Certificate for TLS and DTLS (not in this version)"},
-    {"--key", "tls.key", "FILE", "Its key (not in this version)"},
     {"--metrics", "metrics.listen", "IP:PORT", "Serve metrics here (not in this version)"},
     {"--admin-socket", "admin.socket", "PATH", "Serve administration here (not in this version)"},
 };
+
+/// The absolute path; a value that comes from elsewhere stays as it is.
+std::string from_here(const std::string& file) {
+  if (file.empty() || file.starts_with("file:") || file.starts_with("${")) return file;
+  return std::filesystem::absolute(file).lexically_normal().string();
+}
 
 }  // namespace
 
@@ -54,10 +65,6 @@ ServeArguments::ServeArguments(CLI::App& app) {
     option->type_name(flag.value)->allow_extra_args(false);
     if (!flag.is_repeatable) option->expected(1);
   }
-  app.add_option("--proxy-from", texts_["--proxy-from"],
-                 "Trust the PROXY protocol from here (not in this version)")
-      ->type_name("CIDR")
-      ->allow_extra_args(false);
   app.add_option("--user", users_, "A user; the password may be ${ENV} or file:PATH")
       ->type_name("NAME:PASSWORD|NAME:0xHEXKEY")
       ->allow_extra_args(false);
@@ -77,14 +84,12 @@ void ServeArguments::read_into(Config& config, ConfigReader& reader) const {
   if (!file_.empty()) read_config_file(file_, reader);
 
   for (const KeyFlag& flag : kKeyFlags) {
-    const auto& texts = texts_.at(flag.name);
+    auto texts = texts_.at(flag.name);
     if (texts.empty()) continue;
+    if (flag.is_file) texts.back() = from_here(texts.back());
     const Setting value =
         flag.is_repeatable ? Setting::of_list(texts) : Setting::of_text(texts.back());
     reader.read_flag(flag.key, value, flag.name);
-  }
-  if (!texts_.at("--proxy-from").empty()) {
-    reader.add_problem({"--proxy-from", "", "the PROXY protocol is not in this version"});
   }
   read_users(reader);
   if (no_auth_) reader.read_flag("auth.required", Setting::of_text("false"), "--no-auth");

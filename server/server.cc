@@ -52,7 +52,8 @@ Result<Done, std::string> Server::start(Signals& signals) {
   if (!config_.auth.required) {
     log_.warn("authentication is off: anybody may relay through this server");
   }
-  for (const std::string& note : find_warnings(config_)) log_.info(note);
+  const auto today = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  for (const std::string& note : find_warnings(config_, today)) log_.info(note);
 
   log_.debug("special-purpose address registries",
              {{"as_of", std::string{special_purpose_date()}}});

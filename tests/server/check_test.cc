@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/server/command_line_running.h"
+#include "tests/server/made_certificate.h"
 #include "tests/server/temporary_directory.h"
 
 namespace uturn {
@@ -51,6 +52,21 @@ TEST(Check, WhatServeRejectsItRejects) {
   EXPECT_EQ(check("listening-port=3478\n").status, 2);
   EXPECT_EQ(run({"check", "/nowhere"}).status, 2);
   EXPECT_EQ(run({"check"}).status, 2);
+}
+
+TEST(Check, CertificatesAreExplained) {
+  const TemporaryDirectory directory;
+  const TestKey key = make_ec_key();
+  const std::string certificate_file = directory.write("c.pem", make_certificate(key));
+  const std::string key_file = directory.write("k.pem", private_key_pem(key));
+  const CommandRun result = check("auth: {secrets: [s]}\ntls: {certificate: " + certificate_file +
+                                  ", key: " + key_file + "}\n");
+  EXPECT_EQ(result.status, 0);
+  EXPECT_THAT(result.out, HasSubstr("certificates:\n  " + certificate_file +
+                                    ": for turn.example.org, until 2096-10-02\n"));
+  EXPECT_EQ(
+      check("auth: {secrets: [s]}\ntls: {certificate: /nowhere/c, key: " + key_file + "}\n").status,
+      2);
 }
 
 Config config_of(const std::string& yaml) {

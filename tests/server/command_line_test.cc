@@ -4,8 +4,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "server/privileges.h"
 #include "tests/server/command_line_running.h"
+#include "tests/server/made_certificate.h"
 #include "tests/server/temporary_directory.h"
 
 namespace uturn {
@@ -153,6 +156,22 @@ TEST(ServeFlags, ARepeatableFlagReplacesTheFilesList) {
   EXPECT_FALSE(called.served->start.is_quick_start());
 }
 
+TEST(ServeFlags, ACertificateAndItsKeyAreFilesSeenFromHere) {
+  const TemporaryDirectory directory;
+  const TestKey key = make_ec_key();
+  const std::string certificate_file = directory.write("cert.pem", make_certificate(key));
+  const std::string key_file = directory.write("key.pem", private_key_pem(key));
+  const std::string relative = std::filesystem::relative(certificate_file).string();
+  ASSERT_EQ(relative.substr(0, 1), ".");
+  ASSERT_EQ(run({"serve", "--cert", relative, "--key", key_file, "--proxy-from", "192.0.2.0/24",
+                 "--proxy-from", "2001:db8::1"})
+                .err,
+            "");
+  EXPECT_EQ(called.served->tls.main, (CertificateFiles{certificate_file, key_file}));
+  EXPECT_EQ(called.served->proxy.from.size(), 2u);
+  EXPECT_FALSE(called.served->start.certificate_generated);
+}
+
 TEST(ServeFlags, SecretsMayComeFromTheEnvironmentOrAFile) {
   ConfigReading reading;
   reading.environment["PW"] = "wonderland";
@@ -211,6 +230,10 @@ INSTANTIATE_TEST_SUITE_P(
                 "--relay-ports: expected ports MIN-MAX, 1 to 65535, like 49152-65535; found '9-8'"},
         Refusal{{"serve", "--workers", "0"},
                 "--workers: expected auto or a number from 1 to 64; found '0'"},
+        Refusal{{"serve", "--proxy-from", "haproxy"},
+                "--proxy-from: expected an address, a prefix without host bits or a range, like "
+                "192.0.2.1, 10.0.0.0/8 or 10.0.0.1-10.0.0.9; found 'haproxy'"},
+        Refusal{{"serve", "--key", "file:/k"}, "--key: /k cannot be read: no such file"},
         Refusal{{"serve", "--detect-external", "magic"},
                 "--detect-external: expected metadata or stun:HOST"},
         Refusal{{"serve", "--set", "limits.allocations"},
@@ -227,22 +250,21 @@ INSTANTIATE_TEST_SUITE_P(
 
 INSTANTIATE_TEST_SUITE_P(
     NotInThisVersion, ServeRefusal,
-    testing::Values(
-        Refusal{{"serve", "--database", "sqlite:///x"},
-                "--database: databases are not in this version"},
-        Refusal{{"serve", "--cert", "/c"}, "--cert: TLS and DTLS are not in this version"},
-        Refusal{{"serve", "--key", "/k"}, "--key: TLS and DTLS are not in this version"},
-        Refusal{{"serve", "--proxy-from", "192.0.2.0/24"},
-                "--proxy-from: the PROXY protocol is not in this version"},
-        Refusal{{"serve", "--metrics", "127.0.0.1:1"},
-                "--metrics: metrics are not in this version"},
-        Refusal{{"serve", "--admin-socket", "/a"},
-                "--admin-socket: the admin socket is not in this version"}));
+    testing::Values(Refusal{{"serve", "--database", "sqlite:///x"},
+                            "--database: databases are not in this version"},
+                    Refusal{{"serve", "--metrics", "127.0.0.1:1"},
+                            "--metrics: metrics are not in this version"},
+                    Refusal{{"serve", "--admin-socket", "/a"},
+                            "--admin-socket: the admin socket is not in this version"}));
 
 INSTANTIATE_TEST_SUITE_P(
     Contradictions, ServeRefusal,
     testing::Values(
         Refusal{{"serve", "--set", "listeners=[]"}, "listeners: at least one is needed"},
+        Refusal{{"serve", "--cert", "/nowhere/c"},
+                "tls.key: tls.certificate needs its private key (--key FILE)"},
+        Refusal{{"serve", "--cert", "/nowhere/c", "--key", "/nowhere/k"},
+                "tls.certificate: /nowhere/c cannot be read: No such file or directory"},
         Refusal{{"serve", "--relay-ip", "192.0.2.1", "--external-ip", "203.0.113.1/192.0.2.2"},
                 "relay.external: 203.0.113.1/192.0.2.2 maps no address of relay.addresses"},
         Refusal{{"serve", "--relay-ip", "192.0.2.1", "--relay-ip", "192.0.2.2", "--external-ip",

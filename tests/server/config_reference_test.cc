@@ -104,6 +104,23 @@ limits:
   answers_burst: 19
   answer_sources: 20
   max_lifetime: 20m
+  connections: 21
+  connections_per_source: 22
+  handshakes: 23
+  handshake_timeout: 24s
+  first_message_timeout: 25s
+  idle_timeout: 26s
+  stream_queue: 129KiB
+  stream_queue_age: 27ms
+  tcp_connections_per_allocation: 28
+tls:
+  certificate: /tmp/a.pem
+  key: /tmp/a.key
+  certificates: [{certificate: /tmp/b.pem, key: /tmp/b.key}]
+  plain: false
+  minimum_version: 1.3
+  tickets: false
+proxy: {from: [192.0.2.0/24, "2001:db8::1"]}
 log: {level: off, format: json, privacy: none, file: /tmp/uturn.log}
 )";
 
@@ -116,8 +133,13 @@ TEST(ConfigReference, EachKeySetsItsOwnMemberAndIsPrintedBack) {
     EXPECT_NE(key.print(other.config), key.print(defaults)) << key.path;
   }
   const std::string printed = print_config(other.config);
-  for (const int number : {11, 12, 13, 14, 15, 16, 17, 18, 19, 20}) {
+  for (const int number : {11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 28}) {
     EXPECT_THAT(printed, ::testing::HasSubstr(": " + std::to_string(number) + "\n"));
+  }
+  for (const char* text :
+       {": 24s\n", ": 25s\n", ": 26s\n", ": 27ms\n", ": 129KiB\n", "certificate: /tmp/a.pem\n",
+        "key: /tmp/a.key\n", "- {certificate: /tmp/b.pem, key: /tmp/b.key}\n"}) {
+    EXPECT_THAT(printed, ::testing::HasSubstr(text));
   }
 }
 

@@ -177,6 +177,37 @@ INSTANTIATE_TEST_SUITE_P(
                 "like 200us, 30s, 10m or 1h; found '5m'"},
         Mistake{"limits: {max_lifetime: 601s1ms}\n",
                 "uturn.yaml:1: limits.max_lifetime: expected whole seconds; found '601s1ms'"},
+        Mistake{"limits: {connections: 0}\n",
+                "uturn.yaml:1: limits.connections: expected a number from 1 to 1000000; found '0'"},
+        Mistake{"limits: {handshake_timeout: 0}\n",
+                "uturn.yaml:1: limits.handshake_timeout: expected a duration from 1s to 5m, "
+                "written like 200us, 30s, 10m or 1h; found '0'"},
+        Mistake{"limits: {stream_queue: 64KiB}\n",
+                "uturn.yaml:1: limits.stream_queue: expected a size from 128KiB to 16MiB, written "
+                "like 256KiB or 4MiB; found '64KiB'"},
+        Mistake{"limits: {tcp_connections_per_allocation: 0}\n",
+                "uturn.yaml:1: limits.tcp_connections_per_allocation: expected a number from 1 to "
+                "65536; found '0'"},
+        Mistake{"tls: {certificate: cert.pem}\n",
+                "uturn.yaml:1: tls.certificate: expected an absolute path, or \"\" for none; found "
+                "'cert.pem'"},
+        Mistake{"tls: {minimum_version: 1.1}\n",
+                "uturn.yaml:1: tls.minimum_version: expected 1.2 or 1.3; found '1.1'"},
+        Mistake{"tls: {certificates: {certificate: /a}}\n",
+                "uturn.yaml:1: tls.certificates: expected a list, like [{certificate: /a.pem, key: "
+                "/a.key}]"},
+        Mistake{"tls:\n  certificates:\n    - {certificate: /a}\n",
+                "uturn.yaml:3: tls.certificates[1]: expected {certificate: FILE, key: FILE}"},
+        Mistake{"tls: {certificates: [/a]}\n",
+                "uturn.yaml:1: tls.certificates[1]: expected {certificate: FILE, key: FILE}"},
+        Mistake{"tls: {certificates: [{cert: /a, key: /b}]}\n",
+                "uturn.yaml:1: tls.certificates[1].cert: unknown key; each has certificate and "
+                "key"},
+        Mistake{"tls: {certificates: [{certificate: a, key: /b}]}\n",
+                "uturn.yaml:1: tls.certificates[1].certificate: expected an absolute path"},
+        Mistake{"proxy: {from: [haproxy]}\n",
+                "uturn.yaml:1: proxy.from[1]: expected an address, a prefix without host bits or a "
+                "range, like 192.0.2.1, 10.0.0.0/8 or 10.0.0.1-10.0.0.9; found 'haproxy'"},
         Mistake{"log: {level: loud}\n",
                 "uturn.yaml:1: log.level: expected trace, debug, info, warn, error or off; found "
                 "'loud'"},
@@ -191,9 +222,6 @@ INSTANTIATE_TEST_SUITE_P(
                 "uturn.yaml:1: auth.database: databases are not in this version"},
         Mistake{"realms: {a.example: {}}\n",
                 "uturn.yaml:1: realms: further realms are not in this version"},
-        Mistake{"tls: {certificate: /a}\n",
-                "uturn.yaml:1: tls.certificate: TLS and DTLS are not in this version"},
-        Mistake{"tls: {key: /a}\n", "uturn.yaml:1: tls.key: TLS and DTLS are not in this version"},
         Mistake{"credentials: {listen: x}\n",
                 "uturn.yaml:1: credentials: the credential service is not in this version"},
         Mistake{"metrics: {listen: \"127.0.0.1:9641\"}\n",
@@ -239,6 +267,8 @@ TEST(ConfigYaml, SecretsStayOutOfEverySentence) {
       "auth: {users: {alice: {password: \"swordfish${\"}}}\n",
       "auth: {users: [swordfish]}\n",
       "auth: {database: \"mysql://u:swordfish@db\"}\n",
+      "tls: {key: \"-----BEGIN PRIVATE KEY-----swordfish\"}\n",
+      "tls: {certificates: [{certificate: /a, key: \"-----BEGIN PRIVATE KEY-----swordfish\"}]}\n",
   };
   for (const char* text : texts) {
     const ReadConfig read = read_yaml(text);
@@ -264,6 +294,30 @@ TEST(ConfigYaml, UsersHaveAPasswordOrKeys) {
   const ReadConfig both =
       read_yaml("auth: {users: {a: {key: [" + md5 + ", " + std::string(64, 'b') + "]}}}");
   EXPECT_EQ(both.config.auth.users.at("a").keys.size(), 2u);
+}
+
+TEST(ConfigYaml, CertificatesAreReadInTheirOrder) {
+  const ReadConfig read = read_yaml(R"(
+tls:
+  certificate: /etc/uturn/tls/a.pem
+  key: /etc/uturn/tls/a.key
+  certificates:
+    - {certificate: /etc/uturn/tls/b.pem, key: /etc/uturn/tls/b.key}
+    - {certificate: /etc/uturn/tls/c.pem, key: /etc/uturn/tls/c.key}
+)");
+  EXPECT_THAT(read.problems, IsEmpty());
+  EXPECT_THAT(read.config.tls.all(),
+              ElementsAre(CertificateFiles{"/etc/uturn/tls/a.pem", "/etc/uturn/tls/a.key"},
+                          CertificateFiles{"/etc/uturn/tls/b.pem", "/etc/uturn/tls/b.key"},
+                          CertificateFiles{"/etc/uturn/tls/c.pem", "/etc/uturn/tls/c.key"}));
+  EXPECT_THAT(Config{}.tls.all(), IsEmpty());
+}
+
+TEST(ConfigYaml, AtMostSixtyFourCertificates) {
+  std::string list = "{certificate: /a, key: /b}";
+  for (int i = 0; i < 64; ++i) list += ", {certificate: /a, key: /b}";
+  EXPECT_EQ(problem_of(read_yaml("tls: {certificates: [" + list + "]}\n")),
+            "uturn.yaml:1: tls.certificates: more than 64 certificates");
 }
 
 TEST(ConfigYaml, AtMostSixteenSecrets) {

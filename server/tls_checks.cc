@@ -1,0 +1,143 @@
+// What listeners, certificates and their keys must satisfy together.
+#include "server/tls_checks.h"
+
+#include <algorithm>
+#include <ctime>
+
+#include "server/file_access.h"
+#include "server/tls_files.h"
+
+namespace uturn {
+namespace {
+
+/// The keys that name these files.
+struct CertificateKeys {
+  CertificateFiles files;
+  std::string certificate;
+  std::string key;
+};
+
+std::vector<CertificateKeys> named_files(const TlsConfig& tls) {
+  std::vector<CertificateKeys> named;
+  if (!tls.main.certificate.empty() && !tls.main.key.empty()) {
+    named.push_back({tls.main, "tls.certificate", "tls.key"});
+  }
+  for (size_t i = 0; i < tls.certificates.size(); ++i) {
+    const std::string path = "tls.certificates[" + std::to_string(i + 1) + "]";
+    named.push_back({tls.certificates[i], path + ".certificate", path + ".key"});
+  }
+  return named;
+}
+
+bool is_secure(Transport transport) {
+  return transport == Transport::tls || transport == Transport::dtls;
+}
+
+/// "2026-12-31"
+std::string date_text(CalendarTime time) {
+  const std::time_t seconds = time.time_since_epoch().count();
+  std::tm parts{};
+  ::gmtime_r(&seconds, &parts);
+  char text[32];
+  return {text, std::strftime(text, sizeof text, "%Y-%m-%d", &parts)};
+}
+
+void check_pair(const CertificateFiles& main, ConfigProblems& problems) {
+  if (main.certificate.empty() == main.key.empty()) return;
+  if (main.key.empty()) {
+    problems.push_back({"", "tls.key", "tls.certificate needs its private key (--key FILE)"});
+  } else {
+    problems.push_back({"", "tls.certificate", "tls.key needs its certificate (--cert FILE)"});
+  }
+}
+
+void warn_of_validity(const CertificateKeys& named, CalendarTime now,
+                      std::vector<std::string>& warnings) {
+  const auto summary = check_certificate_files(named.files);
+  if (!summary) return;  // a problem, not a warning
+  const std::string what = named.certificate + ": " + named.files.certificate;
+  if (summary->not_after <= now) {
+    warnings.push_back(what + " expired on " + date_text(summary->not_after) +
+                       "; clients will refuse it");
+  } else if (summary->not_after - now <= kExpiryNotice) {
+    warnings.push_back(what + " expires on " + date_text(summary->not_after));
+  }
+  if (summary->not_before > now) {
+    warnings.push_back(what + " is valid only from " + date_text(summary->not_before) +
+                       "; clients will refuse it until then");
+  }
+}
+
+// Read once as root, and never again once root was given up.
+void warn_of_access(const CertificateKeys& named, const Account& account,
+                    std::vector<std::string>& warnings) {
+  for (const auto& [key, file] : {std::pair{named.certificate, named.files.certificate},
+                                  std::pair{named.key, named.files.key}}) {
+    if (may_read(account, file)) continue;
+    warnings.push_back(key + ": " + account.said + " (server.run_as) may not read " + file +
+                       ", so that a renewed one takes a restart");
+  }
+}
+
+}  // namespace
+
+bool needs_certificate(const Config& config) {
+  return std::ranges::any_of(config.listeners, is_secure, &ListenerUri::transport);
+}
+
+ConfigProblems find_tls_problems(const Config& config) {
+  ConfigProblems problems;
+  check_pair(config.tls.main, problems);
+  const bool has_one = !config.tls.all().empty() || config.start.certificate_generated;
+  for (const ListenerUri& listener : config.listeners) {
+    if (has_one || !is_secure(listener.transport)) continue;
+    problems.push_back(
+        {"", "listeners",
+         listener.to_string() + " needs tls.certificate and tls.key (--cert FILE --key FILE)"});
+  }
+  for (const CertificateKeys& named : named_files(config.tls)) {
+    const auto summary = check_certificate_files(named.files);
+    if (summary) continue;
+    const TlsFileProblem& problem = summary.error();
+    problems.push_back(
+        {"", problem.is_about_key ? named.key : named.certificate, problem.sentence});
+  }
+  return problems;
+}
+
+std::vector<std::string> find_tls_warnings(const Config& config, CalendarTime now) {
+  std::vector<std::string> warnings;
+  const auto account = find_account_or_nobody(config.server.run_as);
+  for (const CertificateKeys& named : named_files(config.tls)) {
+    warn_of_validity(named, now, warnings);
+    if (is_root() && account) warn_of_access(named, *account, warnings);
+  }
+  const bool has_dtls =
+      std::ranges::count(config.listeners, Transport::dtls, &ListenerUri::transport) > 0;
+  if (has_dtls && config.tls.minimum_version == TlsVersion::tls1_3) {
+    warnings.emplace_back("tls.minimum_version is 1.3: DTLS listeners speak 1.2 all the same");
+  }
+  if (!config.tls.all().empty() && !is_served(Transport::tls)) {
+    warnings.emplace_back("tls: this version checks certificates and does not serve TLS and DTLS");
+  }
+  if (!config.proxy.from.empty() && !is_served(Transport::tcp)) {
+    warnings.emplace_back("proxy.from: this version does not serve the PROXY protocol");
+  }
+  return warnings;
+}
+
+std::vector<std::string> explain_certificates(const TlsConfig& tls) {
+  std::vector<std::string> lines;
+  for (const CertificateKeys& named : named_files(tls)) {
+    const auto summary = check_certificate_files(named.files);
+    if (!summary) continue;
+    std::string names;
+    for (const std::string& name : summary->names) names += (names.empty() ? "" : ", ") + name;
+    if (names.empty()) names = "nobody (no subjectAltName)";
+    lines.push_back(named.files.certificate + ": for " + names + ", until " +
+                    date_text(summary->not_after));
+  }
+  return lines;
+}
+
+}  // namespace uturn
