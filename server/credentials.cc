@@ -5,6 +5,7 @@
 
 #include "auth/rest_secrets.h"
 #include "server/ice_servers.h"
+#include "server/tls_checks.h"
 
 namespace uturn {
 
@@ -26,7 +27,8 @@ int print_credentials(const CredentialsOptions& options, const Config& config,
   }
   const auto credential = make_rest_credential(
       config.auth.secrets.front(), config.auth.rest_separator, options.id, now + options.ttl);
-  const auto urls = ice_urls(config.listeners, config.relay.external, locals);
+  const auto urls =
+      ice_urls(config.listeners, config.relay.external, locals, certified_name(config.tls));
   out << ice_servers_json(urls, credential.username, credential.password) << "\n";
   return 0;
 }

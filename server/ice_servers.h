@@ -10,12 +10,14 @@
 
 namespace uturn {
 
-/// stun: and turn: URIs (RFC 7064, RFC 7065) of each listener as clients reach it: a wildcard by
-/// the address it stands for, a mapped address by its public one. Link-local addresses are left
-/// out, loopback only where there is nothing else.
+/// stun:, turn: and turns: URIs (RFC 7064, RFC 7065) of each listener as clients reach it: a
+/// wildcard by the address it stands for, a mapped address by its public one. Link-local addresses
+/// are left out, loopback only where there is nothing else. Where the certificate names a host,
+/// turns: names it too: clients compare them (RFC 8489, Section 6.2.3).
 std::vector<std::string> ice_urls(const std::vector<ListenerUri>& listeners,
                                   const std::vector<ExternalMapping>& external,
-                                  const std::vector<LocalAddress>& locals);
+                                  const std::vector<LocalAddress>& locals,
+                                  const std::string& certified_name = {});
 
 /// {"iceServers":[{"urls":[...],"username":"...","credential":"..."}]}, ready to paste. Without a
 /// username the last two are left out.

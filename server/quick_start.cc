@@ -71,7 +71,7 @@ std::string quick_start_text(const QuickStart& found) {
         "  NAT        only private addresses were found: clients elsewhere need --external-ip "
         "PUBLIC-ADDRESS\n";
   }
-  const auto urls = ice_urls(found.listeners, found.external, found.locals);
+  const auto urls = ice_urls(found.listeners, found.external, found.locals, found.certified_name);
   text += "\nFor the page's RTCPeerConnection:\n\n";
   text += ice_servers_json(urls, found.username, found.credential) + "\n\n";
   text += "Ctrl-C stops the server.\n";

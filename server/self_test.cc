@@ -3,6 +3,7 @@
 
 #include <openssl/crypto.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -26,8 +27,9 @@ std::string failure_text(const std::string& report) {
 
 std::string self_test(const std::vector<ListenerUri>& listeners, const std::string& username,
                       const std::string& password) {
-  if (listeners.empty()) return "nothing to test: no listener";
-  TransportAddress address = listeners.front().address;
+  const auto listener = std::ranges::find(listeners, Transport::udp, &ListenerUri::transport);
+  if (listener == listeners.end()) return "nothing was tested: no UDP listener";
+  TransportAddress address = listener->address;
   if (address.ip.is_unspecified()) {
     address.ip = *IpAddress::parse(address.ip.is_v4() ? "127.0.0.1" : "::1");
   }

@@ -23,6 +23,7 @@
 #include "server/relay_checks.h"
 #include "server/self_test.h"
 #include "server/state_dir.h"
+#include "server/tls_checks.h"
 
 namespace uturn {
 namespace {
@@ -389,6 +390,7 @@ void Server::print_quick_start() {
   found.external = config_.relay.external;
   found.locals = locals_;
   found.ports = config_.relay.ports;
+  found.certified_name = certified_name(config_.tls);
   for (const auto& [name, user] : config_.auth.users) {
     if (user.password.empty()) continue;
     found.username = name;

@@ -126,6 +126,17 @@ std::vector<std::string> find_tls_warnings(const Config& config, CalendarTime no
   return warnings;
 }
 
+std::string certified_name(const TlsConfig& tls) {
+  const auto files = tls.all();
+  if (files.empty()) return {};
+  const auto summary = check_certificate_files(files.front());
+  if (!summary) return {};
+  for (const std::string& name : summary->names) {
+    if (!name.starts_with('*') && !IpAddress::parse(name)) return name;
+  }
+  return {};
+}
+
 std::vector<std::string> explain_certificates(const TlsConfig& tls) {
   std::vector<std::string> lines;
   for (const CertificateKeys& named : named_files(tls)) {

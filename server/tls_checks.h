@@ -22,6 +22,10 @@ std::vector<std::string> find_tls_warnings(const Config& config, CalendarTime no
 /// left out.
 std::vector<std::string> explain_certificates(const TlsConfig& tls);
 
+/// The first host name of the certificate that is shown to everybody; empty where there is none, or
+/// only wildcards.
+std::string certified_name(const TlsConfig& tls);
+
 /// Whether some listener shows a certificate to every client, and nothing else.
 bool needs_certificate(const Config& config);
 

@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "auth/rest_secrets.h"
+#include "client/turn_uri.h"
 #include "server/ice_servers.h"
 
 namespace uturn {
@@ -78,6 +79,36 @@ TEST(IceUrls, AMappedAddressIsToldByItsPublicOne) {
   EXPECT_THAT(ice_urls({uri("udp://10.0.0.5:3478")},
                        {*ExternalMapping::parse("203.0.113.7/10.0.0.5")}, kLocals),
               ElementsAre("stun:203.0.113.7", "turn:203.0.113.7?transport=udp"));
+}
+
+TEST(IceUrls, EachTransportHasItsForm) {
+  EXPECT_THAT(
+      ice_urls({uri("dtls://0.0.0.0:5349"), uri("tls://0.0.0.0:443"), uri("tls://[::]:5349"),
+                uri("tcp://0.0.0.0:3478"), uri("udp://0.0.0.0:3478")},
+               {}, kLocals),
+      ElementsAre("stun:192.0.2.1", "turn:192.0.2.1?transport=udp", "turn:192.0.2.1?transport=tcp",
+                  "turns:192.0.2.1:443?transport=tcp", "turns:[2001:db8::1]?transport=tcp",
+                  "turns:192.0.2.1?transport=udp"));
+}
+
+TEST(IceUrls, EachCanBeReadByAClient) {
+  for (const char* listener : {"udp://0.0.0.0:3478", "tcp://[::]:80", "tls://0.0.0.0:5349",
+                               "tls://[::]:443", "dtls://0.0.0.0:5000", "dtls://[::]:5349"}) {
+    for (const std::string& url : ice_urls({uri(listener)}, {}, kLocals)) {
+      const auto read = TurnUri::parse(url);
+      ASSERT_TRUE(read) << url;
+      EXPECT_EQ(read->transport, uri(listener).transport) << url;
+      EXPECT_EQ(read->port, uri(listener).address.port) << url;
+    }
+  }
+}
+
+TEST(IceUrls, TurnsNamesTheHostOfTheCertificate) {
+  EXPECT_THAT(
+      ice_urls({uri("udp://0.0.0.0:3478"), uri("tls://0.0.0.0:5349"), uri("tls://[::]:5349")}, {},
+               kLocals, "turn.example.org"),
+      ElementsAre("stun:192.0.2.1", "turn:192.0.2.1?transport=udp",
+                  "turns:turn.example.org?transport=tcp"));
 }
 
 TEST(IceUrls, NothingIsToldTwiceAndLinkLocalNever) {

@@ -162,6 +162,19 @@ TEST_F(TlsChecks, WhatIsNotServedYetIsTold) {
       testing::Value(warnings(), Not(Contains(HasSubstr("does not serve the PROXY protocol")))));
 }
 
+TEST_F(TlsChecks, TheNameForClientsIsTheFirstThatIsOneHost) {
+  EXPECT_EQ(certified_name(config_.tls), "");
+  const TestKey key = make_ec_key();
+  const auto name_of = [&](const std::string& names) {
+    config_.tls.main = {directory_.write("c.pem", make_certificate(key, {names})),
+                        directory_.write("k.pem", private_key_pem(key))};
+    return certified_name(config_.tls);
+  };
+  EXPECT_EQ(name_of("DNS:*.example.org,IP:192.0.2.1,DNS:turn.example.org"), "turn.example.org");
+  EXPECT_EQ(name_of("DNS:*.example.org,IP:192.0.2.1"), "");
+  EXPECT_EQ(name_of(""), "");
+}
+
 TEST_F(TlsChecks, EachCertificateIsExplained) {
   config_.tls.main = lasting("a.example");
   config_.tls.certificates = {lasting("b.example"), {"/nowhere/c", "/nowhere/k"}};
