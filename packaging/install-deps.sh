@@ -5,8 +5,8 @@
 #   packaging/install-deps.sh [--tests] [--bench]
 #
 # May be run at any time: when nothing is missing it asks dpkg and returns. Packages that bring a
-# daemon (coturn) are installed under a policy-rc.d that forbids starting it, and what was not there
-# before does not start at the next boot either; tests start their own.
+# daemon (coturn, haproxy, nginx) are installed under a policy-rc.d that forbids starting it, and what
+# was not there before does not start at the next boot either; tests start their own.
 set -euo pipefail
 
 build_packages=(
@@ -22,8 +22,9 @@ test_packages=(
 bench_packages=(
   libbenchmark-dev coturn gnuplot-nox iproute2 ethtool util-linux valgrind python3
 )
-# One test needs it and is skipped where it cannot be had.
-optional_packages=(chromium)
+# Few tests need them, and are skipped where they cannot be had.
+optional_packages=(chromium haproxy nginx libnginx-mod-stream)
+daemons=(coturn haproxy nginx)
 
 wanted=("${build_packages[@]}")
 optional=()
@@ -59,8 +60,10 @@ for package in "${optional[@]}"; do
   is_installed "$package" || missing_optional+=("$package")
 done
 ((${#missing[@]} + ${#missing_optional[@]})) || exit 0
-coturn_is_new=false
-[[ " ${missing[*]} " != *" coturn "* ]] || coturn_is_new=true
+new_daemons=()
+for daemon in "${daemons[@]}"; do
+  [[ " ${missing[*]} ${missing_optional[*]} " != *" $daemon "* ]] || new_daemons+=("$daemon")
+done
 
 as_root=()
 if ((EUID != 0)); then
@@ -108,8 +111,9 @@ for package in "${missing_optional[@]}"; do
 done
 
 # Debian enables what it installs: coturn would take port 3478 at the next boot. update-rc.d(8)
-# disables for every init system. A coturn that somebody installed before is theirs and stays as is.
-if "$coturn_is_new"; then
-  "${as_root[@]}" update-rc.d coturn disable ||
-    echo "$0: coturn could not be disabled and may start at the next boot" >&2
-fi
+# disables for every init system. A daemon that somebody installed before is theirs and stays as is.
+for daemon in "${new_daemons[@]}"; do
+  is_installed "$daemon" || continue
+  "${as_root[@]}" update-rc.d "$daemon" disable ||
+    echo "$0: $daemon could not be disabled and may start at the next boot" >&2
+done
