@@ -1,5 +1,6 @@
 # Child processes of a test: started, waited for with a deadline, and ended by their own pid.
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -36,12 +37,12 @@ def wait_until(condition, seconds, what):
 class Process:
     """A child in its own process group, its output in a file; never outlives the `with` block."""
 
-    def __init__(self, arguments, log_path, cwd=None):
+    def __init__(self, arguments, log_path, cwd=None, stdin=subprocess.DEVNULL):
         self.log_path = log_path
         self.name = os.path.basename(arguments[0])
         with open(log_path, "wb") as log:
             self._child = subprocess.Popen(
-                arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+                arguments, stdin=stdin, stdout=log, stderr=subprocess.STDOUT,
                 start_new_session=True, cwd=cwd)
 
     def __enter__(self):
@@ -54,9 +55,18 @@ class Process:
     def pid(self):
         return self._child.pid
 
+    def type(self, text):
+        """Into its standard input, which `stdin=subprocess.PIPE` opened."""
+        self._child.stdin.write(text.encode())
+        self._child.stdin.flush()
+
     def output(self):
         with open(self.log_path, "r", errors="replace") as log:
             return log.read()
+
+    def resident_kilobytes(self):
+        with open(f"/proc/{self.pid}/status") as status:
+            return int(re.search(r"VmRSS:\s+(\d+) kB", status.read()).group(1))
 
     def has_ended(self):
         return self._child.poll() is not None
@@ -78,6 +88,8 @@ class Process:
         if not self.has_ended():
             os.killpg(self._child.pid, signal.SIGKILL)
             self._child.wait()
+        if self._child.stdin:
+            self._child.stdin.close()
 
 
 def run_test(body):

@@ -31,6 +31,13 @@ class Endpoint:
         return (self.host, self.port)
 
 
+def find_endpoint(endpoints, family, scheme):
+    found = [e for e in endpoints if (":" in e.host) == (family == socket.AF_INET6) and
+             scheme in (None, e.scheme)]
+    check(found, f"no such listener among {[(e.scheme, e.address) for e in endpoints]}")
+    return found[0]
+
+
 class UturnServer:
     """`uturn serve` with one worker on loopback, unless told otherwise."""
 
@@ -75,17 +82,18 @@ class UturnServer:
     def log(self):
         return self._process.output()
 
-    def endpoint(self, family=socket.AF_INET):
-        wanted = [e for e in self.endpoints if (":" in e.host) == (family == socket.AF_INET6)]
-        check(wanted, f"no listener of that family among {[e.address for e in self.endpoints]}")
-        return wanted[0]
+    def endpoint(self, family=socket.AF_INET, scheme=None):
+        """The first listener of this family, and of this scheme where one is named."""
+        return find_endpoint(self.endpoints, family, scheme)
 
     def is_running(self):
         return not self._process.has_ended()
 
+    def signal(self, number):
+        os.kill(self._process.pid, number)
+
     def resident_kilobytes(self):
-        with open(f"/proc/{self._process.pid}/status") as status:
-            return int(re.search(r"VmRSS:\s+(\d+) kB", status.read()).group(1))
+        return self._process.resident_kilobytes()
 
     def stop(self):
         """Ends the server as an operator does; what it logged is returned."""

@@ -119,6 +119,11 @@ class Stream:
                 raise TimeoutError(f"the server did not end the connection within {seconds} s")
             self._bytes += data
 
+    def receive_part(self, count, seconds=5):
+        """At most so many bytes, for receive() to go on with: as a client that reads slowly."""
+        self.socket.settimeout(seconds)
+        self._bytes += self.socket.recv(count)
+
     def end_writing(self):
         """FIN: nothing follows, while answers may."""
         self.socket.shutdown(socket.SHUT_WR)
