@@ -1,6 +1,7 @@
 // Allocate: a relayed transport address, or two, for a client (RFC 8656, Section 7.2).
 //
-// Also: RFC 8489, Section 6.3.1; RFC 8656, Sections 5, 6, 18.5, 18.7, 18.8, 18.11, 18.12 and 19.
+// Also: RFC 6062, Section 5.1; RFC 8489, Section 6.3.1; RFC 8656, Sections 5, 6, 18.5, 18.7, 18.8,
+// 18.11, 18.12 and 19.
 #include "server/relay/relay.h"
 
 namespace uturn {
@@ -10,7 +11,8 @@ struct Relay::AllocateWish {
   AddressFamily family{};
   bool both_families = false;  ///< ADDITIONAL-ADDRESS-FAMILY
   PortWish port = PortWish::any;
-  std::optional<uint64_t> token;  ///< RESERVATION-TOKEN
+  std::optional<uint64_t> token;       ///< RESERVATION-TOKEN
+  Transport relayed = Transport::udp;  ///< … or TCP (RFC 6062)
   std::chrono::seconds lifetime{};
 };
 
@@ -39,15 +41,28 @@ Outcome Relay::allocate(const Request& request) {
   const auto transport = request.message.find(AttributeType::requested_transport);
   const auto protocol = transport ? decode_requested_transport(transport->value) : std::nullopt;
   if (!protocol) return reject(request, ErrorCode::bad_request);
-  constexpr uint8_t kUdp = 17;
-  if (*protocol != kUdp) return reject(request, ErrorCode::unsupported_transport_protocol);
+  constexpr uint8_t kUdp = 17, kTcp = 6;
+  if (*protocol != kUdp && !(*protocol == kTcp && world_.tcp)) {
+    return reject(request, ErrorCode::unsupported_transport_protocol);
+  }
+  if (*protocol == kTcp && !may_have_tcp(request)) return reject(request, ErrorCode::bad_request);
 
-  const auto wish = read_wish(request);
+  auto wish = read_wish(request);
   if (!wish && wish.error() == ErrorCode::unknown_attribute) {
     return reject_unknown_attributes(request);
   }
   if (!wish) return reject(request, wish.error());
+  if (*protocol == kTcp) wish->relayed = Transport::tcp;
   return wish->token ? redeem(request, *wish) : allocate_wished(request, *wish);
+}
+
+// A control connection is a stream, and what belongs to datagrams has no meaning for one (RFC 6062,
+// Section 5.1).
+bool Relay::may_have_tcp(const Request& request) {
+  const MessageView& message = request.message;
+  return is_stream(request.arrival.five_tuple.transport) &&
+         !message.has(AttributeType::dont_fragment) && !message.has(AttributeType::even_port) &&
+         !message.has(AttributeType::reservation_token);
 }
 
 Result<Relay::AllocateWish, ErrorCode> Relay::read_wish(const Request& request) const {
@@ -94,18 +109,23 @@ Result<Relay::AllocateWish, ErrorCode> Relay::read_wish(const Request& request) 
     wish.both_families = true;
   }
 
-  // The DF bit of what an IPv4 client sends cannot be read here, so a translation to IPv6 must not
-  // promise DONT-FRAGMENT (RFC 8656, Section 3.7).
-  const bool translates = request.arrival.five_tuple.client.ip.is_v4() &&
-                          (wish.family == AddressFamily::ipv6 || wish.both_families);
-  if (translates && message.has(AttributeType::dont_fragment)) {
+  const bool to_ipv6 = wish.family == AddressFamily::ipv6 || wish.both_families;
+  if (to_ipv6 && translates_from_ipv4(request) && message.has(AttributeType::dont_fragment)) {
     return Failure{ErrorCode::unknown_attribute};
   }
   return wish;
 }
 
+// The DF bit of what an IPv4 client sends cannot be read here, so a translation to IPv6 must not
+// promise DONT-FRAGMENT (RFC 8656, Section 3.7). From a stream no datagram is translated: the
+// attribute itself is what counts (Section 15).
+bool Relay::translates_from_ipv4(const Request& request) {
+  const FiveTuple& five_tuple = request.arrival.five_tuple;
+  return five_tuple.client.ip.is_v4() && !is_stream(five_tuple.transport);
+}
+
 Outcome Relay::allocate_wished(const Request& request, const AllocateWish& wish) {
-  if (!wish.both_families && !world_.ports.serves(wish.family)) {
+  if (!wish.both_families && !ports_for(wish.relayed).serves(wish.family)) {
     return reject(request, ErrorCode::address_family_not_supported);
   }
   if (wish.port == PortWish::even_with_next &&
@@ -120,7 +140,7 @@ Outcome Relay::allocate_wished(const Request& request, const AllocateWish& wish)
     if (!next_quota.is_held()) return reject(request, ErrorCode::allocation_quota_reached);
   }
 
-  auto first = open_side(wish.family, wish.port, request.now);
+  auto first = open_side(wish.family, wish, request.now);
   if (!wish.both_families) {
     if (!first) return reject(request, first.error());
     first->next_quota = std::move(next_quota);
@@ -128,7 +148,7 @@ Outcome Relay::allocate_wished(const Request& request, const AllocateWish& wish)
   }
 
   // One of two is a success that names what is missing; none of two is not.
-  auto second = open_side(AddressFamily::ipv6, wish.port, request.now);
+  auto second = open_side(AddressFamily::ipv6, wish, request.now);
   if (!first && !second) {
     const bool for_one_reason = first.error() == second.error();
     return reject(request, for_one_reason ? first.error() : ErrorCode::insufficient_capacity);
@@ -140,16 +160,17 @@ Outcome Relay::allocate_wished(const Request& request, const AllocateWish& wish)
 }
 
 // The port may be another process's: the range overlaps the kernel's ephemeral ports.
-Result<Relay::OpenedSide, ErrorCode> Relay::open_side(AddressFamily family, PortWish wish,
-                                                      Now now) {
-  if (!world_.ports.serves(family)) return Failure{ErrorCode::address_family_not_supported};
+Result<Relay::OpenedSide, ErrorCode> Relay::open_side(AddressFamily family,
+                                                      const AllocateWish& wish, Now now) {
+  RelayPorts& ports = ports_for(wish.relayed);
+  if (!ports.serves(family)) return Failure{ErrorCode::address_family_not_supported};
   const RelayTag tag{allocations_.next_id(), family};
   for (uint32_t attempt = 0; attempt < kPortAttempts; ++attempt) {
-    auto taken = world_.ports.take(family, wish, now);
+    auto taken = ports.take(family, wish.port, now);
     if (!taken) break;
 
     OpenedSide side;
-    if (wish == PortWish::even_with_next) {
+    if (wish.port == PortWish::even_with_next) {
       const auto next = world_.sockets.hold(taken->next.address());
       if (!next && next.error() == SocketFailure::exhausted) break;
       if (!next) {
@@ -160,7 +181,7 @@ Result<Relay::OpenedSide, ErrorCode> Relay::open_side(AddressFamily family, Port
       side.next_port = std::move(taken->next);
       side.next_socket = *next;
     }
-    const auto socket = world_.sockets.open(taken->port.address(), tag);
+    const auto socket = open_socket(wish, taken->port.address(), tag);
     if (socket) {
       side.port = std::move(taken->port);
       side.socket = *socket;
@@ -174,6 +195,16 @@ Result<Relay::OpenedSide, ErrorCode> Relay::open_side(AddressFamily family, Port
   ++counters_.ports_exhausted;
   world_.observer.on_ports_exhausted(family);
   return Failure{ErrorCode::insufficient_capacity};
+}
+
+Result<SocketId, SocketFailure> Relay::open_socket(const AllocateWish& wish,
+                                                   const RelayedAddress& address, RelayTag tag) {
+  if (wish.relayed == Transport::tcp) return world_.tcp->sockets.listen(address, tag);
+  return world_.sockets.open(address, tag);
+}
+
+RelayPorts& Relay::ports_for(Transport relayed) const {
+  return relayed == Transport::tcp ? world_.tcp->ports : world_.ports;
 }
 
 // A token that is unknown, expired, or another user's is 508 (RFC 8656, Section 7.2). It may be
@@ -204,7 +235,7 @@ QuotaLease Relay::take_quota(const Request& request) {
 Outcome Relay::allocate_reserved(const Request& request, const AllocateWish& wish,
                                  Reservation reservation) {
   const RelayedAddress& address = reservation.port.address();
-  const bool translates = request.arrival.five_tuple.client.ip.is_v4() && !address.ip.is_v4();
+  const bool translates = !address.ip.is_v4() && translates_from_ipv4(request);
   if (translates && request.message.has(AttributeType::dont_fragment)) {
     end_reservation(std::move(reservation));
     return reject_unknown_attributes(request);
@@ -225,10 +256,14 @@ Outcome Relay::establish(const Request& request, const AllocateWish& wish, Quota
   allocation.identity = request.proof.identity;
   allocation.made_by = request.message.transaction_id();
   allocation.quota = std::move(quota);
+  if (wish.relayed == Transport::tcp) {
+    allocation.tcp = std::make_unique<TcpAllocation>();
+    ++counters_.tcp_allocations_made;
+  }
   const Instant expires_at = request.now.monotonic + wish.lifetime;
   const auto settle = [&](OpenedSide& side) {
     const AddressFamily family = side.port.address().ip.family();
-    side.port.name_owner({settings_.shard, allocation.id});
+    if (!allocation.tcp) side.port.name_owner({settings_.shard, allocation.id});  // of datagrams
     allocation.side(family).emplace(RelayedSide{std::move(side.port), side.socket, {}, expires_at});
   };
   settle(first);
@@ -237,7 +272,7 @@ Outcome Relay::establish(const Request& request, const AllocateWish& wish, Quota
   if (wish.both_families && !second) {
     const bool has_v4 = allocation.side(AddressFamily::ipv4).has_value();
     allocation.missing_family = has_v4 ? AddressFamily::ipv6 : AddressFamily::ipv4;
-    allocation.missing_because = world_.ports.serves(*allocation.missing_family)
+    allocation.missing_because = ports_for(wish.relayed).serves(*allocation.missing_family)
                                      ? ErrorCode::insufficient_capacity
                                      : ErrorCode::address_family_not_supported;
   }

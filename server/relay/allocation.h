@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 
 #include "auth/authenticator.h"
@@ -14,15 +15,16 @@
 #include "server/relay/permission_table.h"
 #include "server/relay/relay_ports.h"
 #include "server/relay/relay_sockets.h"
+#include "server/relay/tcp_connection_table.h"
 
 namespace uturn {
 
 /// One relayed transport address with its socket, permissions and time-to-expiry; a dual allocation
 /// has two.
 struct RelayedSide {
-  PortLease port;  ///< as it is here, before any external address is put in its place
-  SocketId socket;
-  PermissionTable permissions;
+  PortLease port;               ///< as it is here, before any external address is put in its place
+  SocketId socket;              ///< of a TCP allocation: what listens
+  PermissionTable permissions;  ///< of a TCP allocation: none, they are with `Allocation::tcp`
   Instant expires_at;
 };
 
@@ -34,21 +36,26 @@ struct Allocation {
 
   AllocationId id;
   Identity identity;
-  TransactionId made_by;                      ///< a retransmitted Allocate is recognised by it
+  TransactionId made_by;  ///< a retransmitted Allocate is recognised by it
+  DeadlineQueue::Handle deadline = DeadlineQueue::kNone;
   std::optional<uint64_t> reservation_token;  ///< repeated to a retransmission
   std::optional<AddressFamily>
       missing_family;           ///< half of a dual allocation that could not be had …
   ErrorCode missing_because{};  ///< … and why: ADDRESS-ERROR-CODE, repeated likewise
+  uint32_t icmp_told = 0;       ///< bounds the ICMP errors told …
+  int64_t icmp_second = 0;      ///< … in this second
   QuotaLease quota;
-  DeadlineQueue::Handle deadline = DeadlineQueue::kNone;
-  int64_t icmp_second = 0;  ///< bounds the ICMP errors told in one second
-  uint32_t icmp_told = 0;
+  std::unique_ptr<TcpAllocation> tcp;  ///< relayed transport addresses are TCP's (RFC 6062)
 
   std::optional<RelayedSide>& side(AddressFamily family) {
     return sides[family == AddressFamily::ipv4 ? 0 : 1];
   }
   const std::optional<RelayedSide>& side(AddressFamily family) const {
     return sides[family == AddressFamily::ipv4 ? 0 : 1];
+  }
+  PermissionTable& permissions(AddressFamily family) {
+    return tcp ? tcp->permissions[family == AddressFamily::ipv4 ? 0 : 1]
+               : side(family)->permissions;
   }
   bool has_sides() const { return sides[0].has_value() || sides[1].has_value(); }
   /// The time-to-expiry: both halves have the same, or only one is left (RFC 8656, Section 8.2).

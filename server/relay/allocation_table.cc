@@ -1,6 +1,8 @@
 // The index of five-tuples: linear probing, deletion by shifting back, so no tombstones pile up.
 #include "server/relay/allocation_table.h"
 
+#include <utility>
+
 namespace uturn {
 
 Instant Allocation::expires_at() const {
@@ -16,17 +18,25 @@ Instant Allocation::first_expiry() const {
   for (const auto& side : sides) {
     if (side) first = std::min(first, side->permissions.first_expiry());
   }
+  if (!tcp) return first;
+  for (const PermissionTable& table : tcp->permissions) {
+    first = std::min(first, table.first_expiry());
+  }
   return first;
 }
 
 AllocationTable::AllocationTable(uint64_t seed) : seed_(seed), index_(1'024) {}
 
 Allocation* AllocationTable::find(const FiveTuple& five_tuple) {
+  return const_cast<Allocation*>(std::as_const(*this).find(five_tuple));
+}
+
+const Allocation* AllocationTable::find(const FiveTuple& five_tuple) const {
   const uint32_t wanted = hash(five_tuple);
   const size_t mask = index_.size() - 1;
   for (size_t at = wanted & mask; index_[at].slot != kEmpty; at = (at + 1) & mask) {
     if (index_[at].hash != wanted) continue;
-    Allocation& allocation = *slot_at(index_[at].slot).allocation;
+    const Allocation& allocation = *slot_at(index_[at].slot).allocation;
     if (allocation.five_tuple == five_tuple) return &allocation;
   }
   return nullptr;

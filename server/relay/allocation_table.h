@@ -17,6 +17,7 @@ class AllocationTable {
   explicit AllocationTable(uint64_t seed);
 
   Allocation* find(const FiveTuple& five_tuple);
+  const Allocation* find(const FiveTuple& five_tuple) const;
   Allocation* find(AllocationId id);  ///< null if the slot lives another life
 
   /// The id that the next add() will use: a socket's tag names it before the allocation exists.
@@ -47,6 +48,7 @@ class AllocationTable {
     uint32_t slot = kEmpty;
   };
   Slot& slot_at(uint32_t slot) { return (*chunks_[slot / kChunk])[slot % kChunk]; }
+  const Slot& slot_at(uint32_t slot) const { return (*chunks_[slot / kChunk])[slot % kChunk]; }
   uint32_t hash(const FiveTuple& five_tuple) const;
   void put(IndexEntry entry);
   void grow();

@@ -7,6 +7,8 @@ namespace uturn {
 
 Outcome Relay::channel_bind(const Request& request) {
   Allocation& allocation = *request.allocation;
+  // Peers of a TCP allocation have connections (RFC 6062, Section 3), and channels carry datagrams.
+  if (allocation.tcp) return reject(request, ErrorCode::forbidden);
 
   const auto number_attribute = request.message.find(AttributeType::channel_number);
   const auto peer_attribute = request.message.find(AttributeType::xor_peer_address);

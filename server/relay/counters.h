@@ -37,11 +37,23 @@ struct RelayCounters {
   uint64_t icmp_told = 0;  ///< became Data indications
   std::array<uint64_t, kDropReasons> icmp_drops{};
 
+  // TCP allocations (RFC 6062); connections are no datagrams either
+  uint64_t tcp_allocations_made = 0;  ///< of `allocations_made`
+  uint64_t tcp_connected = 0;         ///< Connects that succeeded
+  uint64_t tcp_connects_failed = 0;   ///< 447, those that took too long among them
+  uint64_t tcp_connects_timed_out = 0;
+  uint64_t tcp_attempts_told = 0;                         ///< became ConnectionAttempt indications
+  std::array<uint64_t, kDropReasons> tcp_peers_closed{};  ///< accepted, and closed at once
+  uint64_t tcp_bound = 0;                                 ///< ConnectionBinds that succeeded
+  uint64_t tcp_never_bound = 0;                           ///< closed after kBindTimeout
+  uint64_t handed_over = 0;  ///< ConnectionBinds that another shard decides, and counts
+
   uint64_t bindings = 0;
   uint64_t challenges = 0;
   uint64_t allocations_made = 0;
   uint64_t allocations_deleted = 0;  ///< by Refresh 0
   uint64_t allocations_expired = 0;
+  uint64_t allocations_disconnected = 0;  ///< the client's connection has ended
   uint64_t reservations_made = 0;
   uint64_t reservations_redeemed = 0;
   uint64_t reservations_expired = 0;

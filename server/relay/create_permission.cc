@@ -34,16 +34,16 @@ Outcome Relay::create_permission(const Request& request) {
     }
     if (of_family == 0) continue;
     const uint32_t limit = settings_.limits.permissions_per_allocation;
-    if (!allocation.side(family)->permissions.has_room_for(std::span{wanted}.first(of_family),
-                                                           limit, request.now)) {
+    if (!allocation.permissions(family).has_room_for(std::span{wanted}.first(of_family), limit,
+                                                     request.now)) {
       return reject(request, ErrorCode::insufficient_capacity);
     }
   }
 
   for (size_t i = 0; i < count; ++i) {
     const auto& [address, check] = *peers[i];
-    allocation.side(address.ip.family())->permissions.install(address.ip, check, request.now);
-    expect_shortcuts(*peers[i]);
+    allocation.permissions(address.ip.family()).install(address.ip, check, request.now);
+    if (!allocation.tcp) expect_shortcuts(*peers[i]);
   }
   schedule(allocation);
   return success(request);

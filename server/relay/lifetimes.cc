@@ -1,13 +1,13 @@
 // Lifetimes: what ends, when, and what goes with it.
 //
-// Also: RFC 8656, Sections 6, 7.2 and 9.
+// Also: RFC 6062, Section 5.5; RFC 8489, Section 6.2.2; RFC 8656, Sections 6, 7.2 and 9.
 #include "server/relay/relay.h"
 
 namespace uturn {
 
 Instant Relay::next_deadline() const {
-  return std::min(
-      {allocation_deadlines_.next(), reservation_deadlines_.next(), pending_deadlines_.next()});
+  return std::min({allocation_deadlines_.next(), reservation_deadlines_.next(),
+                   pending_deadlines_.next(), connection_deadlines_.next()});
 }
 
 void Relay::expire(Now now) {
@@ -24,6 +24,10 @@ void Relay::expire(Now now) {
     reservation->deadline = DeadlineQueue::kNone;
     ++counters_.reservations_expired;
     end_reservation(std::move(*reservation));
+  });
+  // Before the Connects that wait for them: these are answered, however late the sweep.
+  connection_deadlines_.expire(now, kExpirationsPerPass, [&](uint64_t id) {
+    expire_connection({static_cast<uint32_t>(id)});
   });
   pending_deadlines_.expire(now, kExpirationsPerPass, [&](uint64_t packed) {
     PendingRequest* const waiting = pending_.find(PendingId::unpack(packed));
@@ -66,7 +70,7 @@ void Relay::sweep(Allocation& allocation, Now now) {
     if (is_past(side->expires_at, now)) {
       end_side(allocation, family);
     } else {
-      side->permissions.sweep(now);
+      allocation.permissions(family).sweep(now);
     }
   }
   if (!allocation.has_sides()) {
@@ -81,7 +85,13 @@ void Relay::sweep(Allocation& allocation, Now now) {
 // The other family's permissions and channels stay (RFC 8656, Section 8.1).
 void Relay::end_side(Allocation& allocation, AddressFamily family) {
   auto& side = allocation.side(family);
-  world_.sockets.close(side->socket);  // before its port goes back
+  // Sockets are closed before their port goes back.
+  if (allocation.tcp) {
+    end_connections(allocation, family);
+    world_.tcp->sockets.stop_listening(side->socket);
+  } else {
+    world_.sockets.close(side->socket);
+  }
   side.reset();
   allocation.channels.unbind(family);
 }
@@ -93,6 +103,24 @@ void Relay::end(Allocation& allocation) {
   if (allocation.deadline != DeadlineQueue::kNone)
     allocation_deadlines_.remove(allocation.deadline);
   allocations_.remove(allocation);
+}
+
+// A client keeps its connection as long as it plans to use the relayed address that it got there
+// (RFC 8489, Section 6.2.2); without it nobody could refresh the allocation, and nobody hears.
+void Relay::on_client_gone(const FiveTuple& five_tuple) {
+  if (Allocation* const allocation = allocations_.find(five_tuple)) {
+    ++counters_.allocations_disconnected;
+    end(*allocation);
+  }
+  while (PendingRequest* const waiting = pending_.any_of(five_tuple)) {
+    ++counters_.resumed_drops;
+    forget(*waiting);
+  }
+}
+
+bool Relay::has_allocation(const FiveTuple& five_tuple, Now now) const {
+  const Allocation* const allocation = allocations_.find(five_tuple);
+  return allocation != nullptr && !is_past(allocation->expires_at(), now);
 }
 
 uint64_t Relay::hold_reservation(Reservation reservation, Now now) {

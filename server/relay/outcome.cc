@@ -49,6 +49,8 @@ std::string_view name_of(DropReason reason) {
       return "peer_forbidden";
     case DropReason::wrong_family:
       return "wrong_family";
+    case DropReason::wrong_transport:
+      return "wrong_transport";
     case DropReason::ttl_expired:
       return "ttl_expired";
     case DropReason::icmp_not_relayed:
@@ -63,6 +65,8 @@ std::string_view name_of(DropReason reason) {
       return "pending_too_long";
     case DropReason::directory_failed:
       return "directory_failed";
+    case DropReason::too_many_connections:
+      return "too_many_connections";
     case DropReason::too_long:
       return "too_long";
     case DropReason::count_:

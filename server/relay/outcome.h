@@ -37,15 +37,17 @@ enum class DropReason : uint8_t {
   unknown_attribute,  ///< in an indication
   peer_forbidden,     ///< an own service, or an own relay port that is not held
   wrong_family,
+  wrong_transport,   ///< a datagram for a peer of a TCP allocation
   ttl_expired,       ///< a loop, or a sender that wanted it so
   icmp_not_relayed,  ///< a type that RFC 8656, Section 11.5 does not name
   icmp_rate,
   // limits
   answer_rate,  ///< the source had its answers (BRIEF: silence above)
   pending_full,
-  pending_too_long,  ///< a request longer than what may wait
-  directory_failed,  ///< the directory could not answer; the client retransmits
-  too_long,          ///< with our header it would be longer than a datagram can be
+  pending_too_long,      ///< a request longer than what may wait
+  directory_failed,      ///< the directory could not answer; the client retransmits
+  too_many_connections,  ///< to or from the peers of TCP allocations
+  too_long,              ///< with our header it would be longer than a datagram can be
   count_,
 };
 inline constexpr size_t kDropReasons = static_cast<size_t>(DropReason::count_);
@@ -87,6 +89,12 @@ struct Shortcut {
   PeerAddress from;  ///< the sender's relayed address: the peer whom the receiver hears
   uint8_t shard;
 };
-using Outcome = std::variant<Drop, Answer, Forward, Defer, Shortcut>;
+/// A ConnectionBind for a connection of another shard (RFC 6062, Section 5.4). The client's
+/// connection goes there, this request in front of what else was read from it, and that shard's
+/// relay decides and counts. Where the way is full, the client's connection ends.
+struct HandOver {
+  uint8_t shard;
+};
+using Outcome = std::variant<Drop, Answer, Forward, Defer, Shortcut, HandOver>;
 
 }  // namespace uturn

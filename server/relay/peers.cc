@@ -9,7 +9,7 @@ namespace uturn {
 // asks the held ports. A service of ours never is (CVE-2020-26262 and its kin end here).
 Result<Relay::Peer, ErrorCode> Relay::admit(const PeerAddress& shown,
                                             const Allocation& allocation) {
-  const PeerAddress peer = peer_address(settings_.external.inward(shown, held_));
+  const PeerAddress peer = peer_address(settings_.external.inward(shown, held_by(allocation)));
   if (!allocation.side(peer.ip.family())) return Failure{ErrorCode::peer_address_family_mismatch};
   if (is_tunneled(peer.ip)) {
     ++counters_.peers_denied;
@@ -38,6 +38,17 @@ bool Relay::is_tunneled(const IpAddress& ip) {
 bool Relay::may_pass(PeerCheck check, const PeerAddress& peer) const {
   if (check == PeerCheck::none) return true;
   return held_.is_held(peer) || world_.policy.decide(peer).is_permitted();
+}
+
+// A connection is no datagram: what counts is who relays TCP at that port.
+bool Relay::may_connect(const Allocation& allocation, const Peer& peer) const {
+  if (peer.check == PeerCheck::none) return true;
+  return held_by(allocation).is_held(peer.address) ||
+         world_.policy.decide(peer.address).is_permitted();
+}
+
+const HeldPorts& Relay::held_by(const Allocation& allocation) const {
+  return allocation.tcp ? world_.tcp->ports.held() : held_;
 }
 
 }  // namespace uturn

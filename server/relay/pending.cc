@@ -6,7 +6,7 @@
 namespace uturn {
 
 Outcome Relay::defer(const Arrival& arrival, const MessageView& message, Asked asked,
-                     std::optional<Accepted> proof, Now now) {
+                     std::optional<Accepted> proof, Now now, std::chrono::seconds lifetime) {
   if (message.bytes().size() > kPendingMessageSize) {
     pending_.skip_next_id();  // a directory may have been asked: its answer is nobody else's
     return Drop{DropReason::pending_too_long};
@@ -16,7 +16,7 @@ Outcome Relay::defer(const Arrival& arrival, const MessageView& message, Asked a
   waiting->asked = asked;
   waiting->asked.ticket = waiting->id.packed();
   waiting->proof = std::move(proof);
-  waiting->expires_at = now.monotonic + kPendingLifetime;
+  waiting->expires_at = now.monotonic + lifetime;
   waiting->deadline = pending_deadlines_.add(waiting->expires_at, waiting->id.packed());
   return Defer{waiting->id};
 }
@@ -45,7 +45,7 @@ std::optional<Resumed> Relay::on_user_answer(DirectoryTicket ticket, const UserA
   const Allocation* existing = living(request.arrival.five_tuple, now);
   AuthVerdict verdict =
       world_.authenticator.complete(*message, request.arrival.five_tuple.client, answer, now,
-                                    existing ? &existing->identity : nullptr, request.asked);
+                                    known_identity(existing, *message, now), request.asked);
   if (const auto* pending = std::get_if<Pending>(&verdict)) {
     waiting->asked.directory = pending->directory;
     return std::nullopt;

@@ -3,9 +3,6 @@
 
 namespace uturn {
 
-PendingTable::PendingTable(uint32_t limit, uint64_t seed)
-    : limit_(limit), by_key_(16, KeyHash{seed}) {}
-
 PendingRequest* PendingTable::find(PendingId id) {
   if (id.slot >= slots_.size()) return nullptr;
   Slot& slot = slots_[id.slot];
@@ -16,6 +13,12 @@ PendingRequest* PendingTable::find(const FiveTuple& five_tuple, const Transactio
   if (by_key_.empty()) return nullptr;
   const auto found = by_key_.find({five_tuple, transaction});
   return found == by_key_.end() ? nullptr : slots_[found->second].request.get();
+}
+
+PendingRequest* PendingTable::any_of(const FiveTuple& five_tuple) {
+  const auto first = by_key_.lower_bound({five_tuple, {}});
+  if (first == by_key_.end() || first->first.five_tuple != five_tuple) return nullptr;
+  return slots_[first->second].request.get();
 }
 
 PendingId PendingTable::next_id() const {
@@ -62,11 +65,6 @@ void PendingTable::remove(PendingRequest& request) {
   slot.is_used = false;
   ++slot.generation;
   unused_.push_back(request.id.slot);
-}
-
-size_t PendingTable::KeyHash::operator()(const Key& key) const {
-  const uint8_t* id = key.transaction.bytes.data();
-  return hash_of(key.five_tuple, seed ^ load_be64(id) ^ uint64_t{load_be32(id + 8)} << 16);
 }
 
 }  // namespace uturn

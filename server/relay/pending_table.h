@@ -1,11 +1,12 @@
-// PendingTable: requests that wait for a directory or for another shard.
+// PendingTable: requests that wait for a directory, another shard or a peer.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
-#include <unordered_map>
+#include <tuple>
 #include <vector>
 
 #include "auth/authenticator.h"
@@ -25,20 +26,23 @@ struct PendingRequest {
   size_t size = 0;
   Asked asked;                    ///< waits for this directory …
   std::optional<Accepted> proof;  ///< … or, who it is being known, for another shard's reservation
+                                  ///< or for a peer to be connected
   Instant expires_at;
   DeadlineQueue::Handle deadline = DeadlineQueue::kNone;
 
   Bytes bytes() const { return Bytes{message}.first(size); }
 };
 
-/// Bounded; found by id (the answer's ticket) and by five-tuple and transaction id (a
-/// retransmission joins what already waits). Memory is taken by request and kept for the next.
+/// Bounded; found by id (the answer's ticket), by five-tuple and transaction id (a retransmission
+/// joins what already waits), and by five-tuple alone (the client has gone). Memory is taken by
+/// request and kept for the next.
 class PendingTable {
  public:
-  PendingTable(uint32_t limit, uint64_t seed);
+  explicit PendingTable(uint32_t limit) : limit_(limit) {}
 
   PendingRequest* find(PendingId id);
   PendingRequest* find(const FiveTuple& five_tuple, const TransactionId& transaction);
+  PendingRequest* any_of(const FiveTuple& five_tuple);
   /// The id the next add() will use, should there be one.
   PendingId next_id() const;
   /// That id was given out, but nothing will wait under it: whoever comes next gets another one.
@@ -54,11 +58,12 @@ class PendingTable {
   struct Key {
     FiveTuple five_tuple;
     TransactionId transaction;
-    friend bool operator==(const Key&, const Key&) = default;
-  };
-  struct KeyHash {
-    uint64_t seed;
-    size_t operator()(const Key& key) const;
+    auto parts() const {
+      return std::tuple{static_cast<const TransportAddress&>(five_tuple.client),
+                        static_cast<const TransportAddress&>(five_tuple.server),
+                        five_tuple.transport, transaction.bytes};
+    }
+    friend bool operator<(const Key& a, const Key& b) { return a.parts() < b.parts(); }
   };
   struct Slot {
     std::unique_ptr<PendingRequest> request;
@@ -70,7 +75,7 @@ class PendingTable {
   uint32_t limit_;
   std::vector<Slot> slots_;
   std::vector<uint32_t> unused_;
-  std::unordered_map<Key, uint32_t, KeyHash> by_key_;
+  std::map<Key, uint32_t> by_key_;  ///< ordered: no client can choose keys that are slow to find
 };
 
 }  // namespace uturn

@@ -36,6 +36,8 @@ std::optional<MessageClass> class_served(Method method) {
     case Method::refresh:
     case Method::create_permission:
     case Method::channel_bind:
+    case Method::connect:
+    case Method::connection_bind:
       return MessageClass::request;
     case Method::send:
       return MessageClass::indication;
@@ -52,15 +54,19 @@ Relay::Relay(RelaySettings settings, RelayWorld world, Now now)
       held_(world.ports.held()),
       allocations_(world.random.next_u64()),
       reservations_(settings_.shard),
-      pending_(settings_.limits.pending_requests, world.random.next_u64()),
+      pending_(settings_.limits.pending_requests),
+      tcp_connections_(settings_.shard),
       budget_(settings_.limits.answer_sources, settings_.limits.answers_per_second,
               settings_.limits.answers_burst, world.random),
       transaction_ids_(world.random),
       allocation_deadlines_(now),
       reservation_deadlines_(now),
-      pending_deadlines_(now) {}
+      pending_deadlines_(now),
+      connection_deadlines_(now) {}
 
-Relay::~Relay() { CHECK(allocations_.size() == 0 && reservations_.size() == 0); }
+Relay::~Relay() {
+  CHECK(allocations_.size() == 0 && reservations_.size() == 0 && tcp_connections_.size() == 0);
+}
 
 Outcome Relay::on_client_packet(const Arrival& arrival, const Packet& packet, Now now) {
   Outcome outcome = count(decide_client_packet(arrival, packet, now), false);
@@ -115,6 +121,10 @@ Outcome Relay::on_message(const Arrival& arrival, const Packet& packet, Now now)
   }
   if (*served != MessageClass::request) return Drop{DropReason::wrong_class};
   if (message->method() == Method::binding) return binding(arrival, *message, now);
+  if (message->method() == Method::connect || message->method() == Method::connection_bind) {
+    if (!world_.tcp) return Drop{DropReason::unknown_method};
+    if (const auto elsewhere = hand_over(arrival, *message, now)) return *elsewhere;
+  }
   return on_request(arrival, *message, now);
 }
 
@@ -133,7 +143,7 @@ Outcome Relay::on_request(const Arrival& arrival, const MessageView& message, No
   const bool may_wait = pending_.has_room_for_strangers() || existing;
   const DirectoryTicket ticket = may_wait ? pending_.next_id().packed() : kNoTicket;
   AuthVerdict verdict = world_.authenticator.check(
-      message, arrival.five_tuple.client, existing ? &existing->identity : nullptr, ticket, now);
+      message, arrival.five_tuple.client, known_identity(existing, message, now), ticket, now);
   // Waiting and silence cost us as much as an answer. A 438 counts too: a signature can be a
   // captured one, only a fresh nonce proves the address.
   if (!existing && !std::holds_alternative<Accepted>(verdict)) {
@@ -164,6 +174,7 @@ Outcome Relay::perform(const Request& request) {
     return reject_unknown_attributes(request);
   }
   if (request.message.method() == Method::allocate) return allocate(request);
+  if (request.message.method() == Method::connection_bind) return connection_bind(request);
 
   // Authenticated, then 437, then 441 (RFC 8656, Section 5).
   if (!request.allocation) return reject(request, ErrorCode::allocation_mismatch);
@@ -177,10 +188,22 @@ Outcome Relay::perform(const Request& request) {
       return create_permission(request);
     case Method::channel_bind:
       return channel_bind(request);
+    case Method::connect:
+      return connect(request);
     default:
       break;
   }
   return Drop{DropReason::unknown_method};
+}
+
+// Whose credentials a request is to show: the allocation's, which a ConnectionBind names by its
+// CONNECTION-ID (RFC 6062, Sections 4.3 and 4.4). One that has expired meanwhile ends nothing.
+const Identity* Relay::known_identity(const Allocation* existing, const MessageView& message,
+                                      Now now) {
+  if (existing) return &existing->identity;
+  if (message.method() != Method::connection_bind) return nullptr;
+  const TcpConnection* connection = unbound_connection(message, now);
+  return connection ? &allocations_.find(connection->allocation)->identity : nullptr;
 }
 
 Outcome Relay::count(Outcome outcome, bool to_client) {
@@ -196,14 +219,17 @@ Outcome Relay::count(Outcome outcome, bool to_client) {
     ++counters_.drops[static_cast<size_t>(drop->why)];
   } else if (std::holds_alternative<Answer>(outcome)) {
     ++counters_.answers;
-  } else {
+  } else if (std::holds_alternative<Defer>(outcome)) {
     ++counters_.defers;
+  } else {
+    --counters_.datagrams_in;  // it arrives once more where it is decided
+    ++counters_.handed_over;
   }
   return outcome;
 }
 
-// What this server understands of the comprehension-required range. RFC 5780, 6062, 7635 and ICE
-// are not among it: their attributes are unknown here, and 420 says so.
+// What this server understands of the comprehension-required range. RFC 5780, 7635 and ICE are not
+// among it: their attributes are unknown here, and 420 says so.
 bool Relay::is_known(AttributeType type) {
   switch (type) {
     case AttributeType::mapped_address:
@@ -227,6 +253,7 @@ bool Relay::is_known(AttributeType type) {
     case AttributeType::userhash:
     case AttributeType::xor_mapped_address:
     case AttributeType::reservation_token:
+    case AttributeType::connection_id:
       return true;
     default:
       return false;

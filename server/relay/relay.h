@@ -25,6 +25,8 @@
 #include "server/relay/relay_sockets.h"
 #include "server/relay/request.h"
 #include "server/relay/reservation_table.h"
+#include "server/relay/tcp_connection_table.h"
+#include "server/relay/tcp_sockets.h"
 #include "server/relay/transaction_ids.h"
 
 namespace uturn {
@@ -83,6 +85,7 @@ struct RelayWorld {
   OtherShards& others;
   RelayObserver& observer;
   Random& random;
+  std::optional<TcpRelaying> tcp{};  ///< without: REQUESTED-TRANSPORT 6 is answered 442
 };
 
 /// How a deferred request ended, and whom the outcome is for.
@@ -108,6 +111,22 @@ class Relay {
   Outcome on_icmp_error(RelayTag tag, const PeerAddress& destination, const IcmpValue& icmp,
                         Now now);
 
+  // TCP allocations (RFC 6062). Bytes never come here.
+  /// A peer's connection to a relayed transport address has been accepted: a ConnectionAttempt for
+  /// the client, or it is closed already.
+  Outcome on_peer_connection(RelayTag tag, SocketId socket, const PeerAddress& peer, Now now);
+  /// How connect() ended: the Connect's answer. Of a connection that nobody knows, nothing.
+  std::optional<Resumed> on_connected(ConnectionId id, Now now);
+  /// connect() failed, or a peer data connection, or the client data connection it was joined with,
+  /// has ended; the sockets are closed already. The end of a peer's sending alone is no end: it may
+  /// have asked, and wait for the answer.
+  std::optional<Resumed> on_connection_ended(ConnectionId id, Now now);
+  /// A client's connection, or DTLS session, has ended: its allocation ends with it, and nobody
+  /// waits for answers any more.
+  void on_client_gone(const FiveTuple& five_tuple);
+  /// Whether a client's connection is a control connection: has an allocation that lives.
+  bool has_allocation(const FiveTuple& five_tuple, Now now) const;
+
   // What a deferred request waited for. Nothing where it has expired meanwhile, or waits on.
   std::optional<Resumed> on_user_answer(DirectoryTicket ticket, const UserAnswer& answer, Now now);
   std::optional<Resumed> on_reservation(PendingId waiting, std::optional<Reservation> reservation,
@@ -119,12 +138,16 @@ class Relay {
   /// Ends what is due, at most kExpirationsPerPass; next_deadline() says when to call again.
   void expire(Now now);
   Instant next_deadline() const;
+  /// The answer to a Connect that took too long, or whose allocation has ended: asked until there
+  /// is none, in every pass after expire().
+  std::optional<Resumed> next_given_up(Now now);
   void close_all();
 
   const RelayCounters& counters() const { return counters_; }
   size_t allocations() const { return allocations_.size(); }
   size_t reservations() const { return reservations_.size(); }
   size_t pending() const { return pending_.size(); }
+  size_t tcp_connections() const { return tcp_connections_.size(); }
 
  private:
   // relay.cc: from the first byte to a method
@@ -134,6 +157,7 @@ class Relay {
   Outcome on_verdict(const Arrival& arrival, const MessageView& message, AuthVerdict verdict,
                      Now now);
   Outcome perform(const Request& request);
+  const Identity* known_identity(const Allocation* existing, const MessageView& message, Now now);
   Outcome count(Outcome outcome, bool to_client);
   static bool is_known(AttributeType type);
 
@@ -143,6 +167,8 @@ class Relay {
   Outcome refresh(const Request& request);
   Outcome create_permission(const Request& request);
   Outcome channel_bind(const Request& request);
+  Outcome connect(const Request& request);
+  Outcome connection_bind(const Request& request);
   Outcome send(const Arrival& arrival, const MessageView& message, Now now);
   Outcome channel_data(const Arrival& arrival, const Packet& packet, Now now);
   Outcome peer_data(RelayTag tag, const PeerAddress& peer, const IpFields& ip, const Packet& packet,
@@ -151,7 +177,9 @@ class Relay {
 
   // allocate.cc
   struct AllocateWish;
+  static bool may_have_tcp(const Request& request);
   Result<AllocateWish, ErrorCode> read_wish(const Request& request) const;
+  static bool translates_from_ipv4(const Request& request);
   Outcome allocate_wished(const Request& request, const AllocateWish& wish);
   QuotaLease take_quota(const Request& request);
   Outcome allocate_reserved(const Request& request, const AllocateWish& wish,
@@ -159,7 +187,10 @@ class Relay {
   Outcome allocate_with(const Request& request, Reservation reservation);
   Outcome redeem(const Request& request, const AllocateWish& wish);
   struct OpenedSide;
-  Result<OpenedSide, ErrorCode> open_side(AddressFamily family, PortWish wish, Now now);
+  Result<OpenedSide, ErrorCode> open_side(AddressFamily family, const AllocateWish& wish, Now now);
+  Result<SocketId, SocketFailure> open_socket(const AllocateWish& wish,
+                                              const RelayedAddress& address, RelayTag tag);
+  RelayPorts& ports_for(Transport relayed) const;
   Outcome establish(const Request& request, const AllocateWish& wish, QuotaLease quota,
                     OpenedSide first, std::optional<OpenedSide> second);
   Outcome answer_allocated(const Request& request, const Allocation& allocation);
@@ -173,6 +204,7 @@ class Relay {
   Result<Peer, ErrorCode> admit(const PeerAddress& shown, const Allocation& allocation);
   static bool is_tunneled(const IpAddress& ip);
   bool may_pass(PeerCheck check, const PeerAddress& peer) const;
+  const HeldPorts& held_by(const Allocation& allocation) const;
   /// DSCP and ECN are kept, one hop is taken off the TTL (RFC 8656, Sections 13, 14 and 21.1.7).
   static IpFields onward(uint8_t dscp, uint8_t ecn, uint8_t ttl, bool dont_fragment) {
     return {dscp, ecn, static_cast<uint8_t>(ttl > 0 ? ttl - 1 : 0), dont_fragment, {}};
@@ -182,6 +214,20 @@ class Relay {
   Outcome to_peer(const Forward& forward, PeerCheck check, const RelayedAddress& from) const;
   Outcome take(const Shortcut& shortcut, const Packet& packet, Now now);
   void expect_shortcuts(const Peer& peer);
+
+  // tcp_connect.cc, tcp_connection_attempt.cc, tcp_connection_bind.cc, tcp_lifetimes.cc
+  bool may_connect(const Allocation& allocation, const Peer& peer) const;
+  bool has_room_for_connection(const Allocation& allocation) const;
+  Outcome connection_attempt(RelayTag tag, SocketId socket, const PeerAddress& peer, Now now);
+  std::optional<HandOver> hand_over(const Arrival& arrival, const MessageView& message, Now now);
+  TcpConnection* unbound_connection(const MessageView& message, Now now);
+  TcpConnection& add_connection(Allocation& allocation, const TcpConnection& connection);
+  void set_timeout(TcpConnection& connection, Instant expires_at);
+  void clear_timeout(TcpConnection& connection);
+  void expire_connection(ConnectionId id);
+  void end_connection(TcpConnection& connection);
+  void forget_connection(const TcpConnection& connection);
+  void end_connections(Allocation& allocation, AddressFamily family);
 
   // answer.cc
   MessageBuilder begin_answer(MessageClass message_class, const MessageView& to);
@@ -195,7 +241,8 @@ class Relay {
 
   // pending.cc
   Outcome defer(const Arrival& arrival, const MessageView& message, Asked asked,
-                std::optional<Accepted> proof, Now now);
+                std::optional<Accepted> proof, Now now,
+                std::chrono::seconds lifetime = kPendingLifetime);
   Outcome await_reservation(const Request& request, uint64_t token);
   std::optional<Resumed> resumed(const Arrival& arrival, Outcome outcome);
   void forget(PendingRequest& waiting);
@@ -215,11 +262,14 @@ class Relay {
   AllocationTable allocations_;
   ReservationTable reservations_;
   PendingTable pending_;
+  TcpConnectionTable tcp_connections_;
+  std::vector<PendingId> given_up_;  ///< Connects to be answered 447; at most as many as wait
   AnswerBudget budget_;
   TransactionIds transaction_ids_;
   DeadlineQueue allocation_deadlines_;
   DeadlineQueue reservation_deadlines_;
   DeadlineQueue pending_deadlines_;
+  DeadlineQueue connection_deadlines_;
   RelayCounters counters_;
 };
 

@@ -40,19 +40,26 @@ Outcome Relay::send(const Arrival& arrival, const MessageView& message, Now now)
   const auto& side = allocation->side(peer.ip.family());
   if (!side) return Drop{DropReason::wrong_family};
   const Permission* permission = side->permissions.find(peer.ip, now);
-  if (!permission) return Drop{DropReason::no_permission};
+  if (!permission) {
+    return Drop{allocation->tcp ? DropReason::wrong_transport : DropReason::no_permission};
+  }
   if (!may_pass(permission->check, peer)) return Drop{DropReason::peer_forbidden};
   if (arrival.ttl == 1) return Drop{DropReason::ttl_expired};
 
-  // DONT-FRAGMENT counts from IPv4 to IPv4 only (RFC 8656, Section 14); any translation, IPv6 to
-  // IPv6 among them, ignores it (Section 13).
-  const bool is_translation = !arrival.five_tuple.client.ip.is_v4() || !peer.ip.is_v4();
-  return to_peer({side->socket,
-                  peer,
-                  {},
-                  data->value,
-                  onward(arrival.dscp, arrival.ecn, arrival.ttl, dont_fragment && !is_translation)},
-                 permission->check, side->port.address());
+  // Of datagrams DONT-FRAGMENT counts from IPv4 to IPv4 only (RFC 8656, Section 14); any
+  // translation, IPv6 to IPv6 among them, ignores it (Section 13). From a stream it counts always:
+  // no header of the client's says anything else (Section 15).
+  const auto is_translation = [&] {
+    return !is_stream(arrival.five_tuple.transport) &&
+           (!arrival.five_tuple.client.ip.is_v4() || !peer.ip.is_v4());
+  };
+  return to_peer(
+      {side->socket,
+       peer,
+       {},
+       data->value,
+       onward(arrival.dscp, arrival.ecn, arrival.ttl, dont_fragment && !is_translation())},
+      permission->check, side->port.address());
 }
 
 }  // namespace uturn

@@ -207,7 +207,7 @@ TEST(AnswerBudgetProperty, AFloodFromEverywhereDoesNotLiftAVictimsLimit) {
 TEST(PendingTableProperty, AgreesWithAMap) {
   for_seeds(30, [](Seeded& seeded) {
     const auto limit = static_cast<uint32_t>(1 + seeded.below(20));
-    PendingTable table(limit, seeded.word());
+    PendingTable table(limit);
     std::map<uint8_t, PendingId> model;
     std::vector<PendingId> ended;
     const auto arrival_of = [](uint8_t key) {

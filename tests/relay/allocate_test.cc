@@ -94,11 +94,11 @@ TEST(Allocate, WithoutAuthenticationIsServedUnsigned) {
 TEST(Allocate, UnknownAttributesAreNamed) {
   TestRelay relay;
   const Message answer = relay.client("192.0.2.1:4000").allocate([](auto& m) {
-    m.add_u32(AttributeType{0x7F01}, 1).add_u32(AttributeType::connection_id, 2);
+    m.add_u32(AttributeType{0x7F01}, 1).add_u32(AttributeType::priority, 2);
     m.add_u32(AttributeType{0xFF01}, 3);  // comprehension-optional: ignored
   });
   EXPECT_EQ(answer.error(), 420);
-  EXPECT_EQ(answer.unknown(), (std::vector{AttributeType{0x7F01}, AttributeType::connection_id}));
+  EXPECT_EQ(answer.unknown(), (std::vector{AttributeType{0x7F01}, AttributeType::priority}));
   EXPECT_TRUE(answer.has(AttributeType::message_integrity));
 }
 

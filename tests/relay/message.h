@@ -10,6 +10,7 @@
 #include "protocol/message_integrity.h"
 #include "protocol/message_view.h"
 #include "protocol/unknown_attributes.h"
+#include "server/relay/tcp_sockets.h"
 
 namespace uturn {
 
@@ -70,6 +71,11 @@ class Message {
   std::optional<uint64_t> token() const {
     const auto value = view().value(AttributeType::reservation_token);
     return value ? decode_reservation_token(*value) : std::nullopt;
+  }
+  /// Zero, which no connection has, where there is none.
+  ConnectionId connection() const {
+    const auto value = is_none() ? std::nullopt : view().value(AttributeType::connection_id);
+    return {value ? decode_u32(*value).value_or(0) : 0};
   }
   std::optional<IcmpValue> icmp() const {
     const auto value = view().value(AttributeType::icmp);

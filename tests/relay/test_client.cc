@@ -3,9 +3,10 @@
 
 namespace uturn {
 
-TestClient::TestClient(TestRelay& relay, FiveTuple five_tuple, std::string username, uint8_t shard)
+TestClient::TestClient(TestRelay& relay, FiveTuple five_tuple, SocketId listener,
+                       std::string username, uint8_t shard)
     : relay_(relay),
-      arrival_{.five_tuple = five_tuple, .listener = SocketId{1, 1}},
+      arrival_{.five_tuple = five_tuple, .listener = listener},
       username_(std::move(username)),
       password_("secret of " + username_),
       shard_(shard) {}
@@ -41,6 +42,26 @@ Message TestClient::bind_channel(uint16_t number, std::string_view peer) {
     message.add_channel_number(number);
     message.add_xor_address(AttributeType::xor_peer_address, address(peer));
   });
+}
+
+Message TestClient::allocate_tcp(const Body& body) {
+  const Message answer = request(Method::allocate, [&](MessageBuilder& message) {
+    message.add_requested_transport(6);
+    if (body) body(message);
+  });
+  if (answer.is_success()) relayed = answer.relayed();
+  return answer;
+}
+
+Message TestClient::connect(std::string_view peer) {
+  return request(Method::connect, [&](auto& message) {
+    message.add_xor_address(AttributeType::xor_peer_address, address(peer));
+  });
+}
+
+Message TestClient::bind_connection(ConnectionId id) {
+  return request(Method::connection_bind,
+                 [&](auto& message) { message.add_u32(AttributeType::connection_id, id.value); });
 }
 
 Message TestClient::binding(const Body& body) { return unsigned_request(Method::binding, body); }
@@ -99,18 +120,25 @@ void TestClient::prove(MessageBuilder& builder) {
 
 Message TestClient::repeat() { return send_request(last_request_); }
 
-// What comes at once is the answer; it is of this transaction, and signed where it tells the
-// authenticated anything.
+// What comes at once is the answer, and perhaps what a request brings about besides: the answer is
+// of this transaction, and signed where it tells the authenticated anything.
 Message TestClient::send_request(std::vector<uint8_t> bytes) {
   last_request_ = bytes;
   const size_t before = inbox_.size();
   relay_.from_client(*this, bytes);
   if (inbox_.size() == before) return {};
-  const std::vector<uint8_t> last = inbox_.back();
-  inbox_.pop_back();
-  const Message message(last);
+  const TransactionId asked = MessageView::parse(bytes)->transaction_id();
+  auto at = std::find_if(inbox_.begin() + static_cast<ptrdiff_t>(before), inbox_.end(),
+                         [&](const auto& heard) {
+                           const auto view = MessageView::parse(heard);
+                           return view && view->transaction_id() == asked;
+                         });
+  if (at == inbox_.end()) --at;
+  const std::vector<uint8_t> heard = std::move(*at);
+  inbox_.erase(at);
+  const Message message(heard);
   const MessageView view = message.view();
-  EXPECT_EQ(view.transaction_id(), MessageView::parse(bytes)->transaction_id());
+  EXPECT_EQ(view.transaction_id(), asked);
   EXPECT_EQ(view.method(), MessageView::parse(bytes)->method());
   EXPECT_TRUE(fingerprint_is_absent_or_right(view));
   const bool was_signed = MessageView::parse(bytes)->has(AttributeType::username);

@@ -7,6 +7,9 @@ namespace uturn {
 namespace {
 
 constexpr SocketId kListener{1, 1};
+constexpr uint32_t kStreamBit = 1u << 31;
+
+bool leads_to_a_client(SocketId via) { return via == kListener || (via.slot & kStreamBit) != 0; }
 
 std::vector<IpAddress> ips(const std::vector<std::string>& texts) {
   std::vector<IpAddress> all;
@@ -51,6 +54,7 @@ void expect_one_fate_each(const Relay& relay) {
                           relay.pending())
       << "a deferred request ends once";
   EXPECT_EQ(c.forwards, c.to_peers + c.to_clients);
+  EXPECT_GE(c.tcp_connected + c.tcp_attempts_told, c.tcp_bound + c.tcp_never_bound);
 }
 
 }  // namespace
@@ -79,6 +83,7 @@ TestRelay::TestRelay(TestSettings settings)
     : random(settings.seed),
       directory(std::make_shared<SlowDirectory>()),
       ports(ips(settings.relay_addresses), settings.ports, random),
+      tcp_ports(ips(settings.relay_addresses), settings.ports, random),
       quota(settings.quota) {
   auto users = std::make_shared<StaticUsers>("example.org");
   users->add_password("alice", "secret of alice");
@@ -103,14 +108,17 @@ TestRelay::TestRelay(TestSettings settings)
     RelaySettings of_shard = settings.relay;
     of_shard.shard = i;
     of_shard.shards = settings.shards;
-    Shard shard{std::make_unique<FakeSockets>(ports), std::make_unique<ExactAnswers>(),
-                std::make_unique<FakeShards>(i, questions_), nullptr, 0};
+    Shard shard{std::make_unique<FakeSockets>(ports),
+                std::make_unique<FakeTcpSockets>(tcp_ports),
+                std::make_unique<ExactAnswers>(),
+                std::make_unique<FakeShards>(i, questions_),
+                nullptr,
+                0};
     shard.sockets->number_handles_from(i * 1'000'000);
-    shard.relay =
-        std::make_unique<Relay>(of_shard,
-                                RelayWorld{*authenticator_, *policy_, quota, ports, *shard.sockets,
-                                           *shard.answers, *shard.others, observer, random},
-                                now);
+    RelayWorld world{*authenticator_, *policy_,      quota,    ports, *shard.sockets,
+                     *shard.answers,  *shard.others, observer, random};
+    if (settings.relays_tcp) world.tcp.emplace(TcpRelaying{tcp_ports, *shard.tcp_sockets});
+    shard.relay = std::make_unique<Relay>(of_shard, world, now);
     shards_.push_back(std::move(shard));
   }
 }
@@ -119,6 +127,7 @@ TestRelay::~TestRelay() {
   shards_answer();
   close_all();
   EXPECT_EQ(ports.taken(), 0u) << "ports were lost";
+  EXPECT_EQ(tcp_ports.taken(), 0u) << "TCP ports were lost";
   EXPECT_EQ(quota.held(), 0u) << "a quota was not given back";
 }
 
@@ -127,15 +136,25 @@ void TestRelay::close_all() {
     const RelayCounters& c = shard.relay->counters();
     expect_one_fate_each(*shard.relay);
     EXPECT_EQ(c.allocations_made, c.allocations_deleted + c.allocations_expired +
-                                      shard.relay->allocations() + shard.ended_by_closing);
+                                      c.allocations_disconnected + shard.relay->allocations() +
+                                      shard.ended_by_closing);
+    EXPECT_EQ(shard.relay->tcp_connections(), shard.tcp_sockets->connections().size())
+        << "a connection that the relay does not know, or knows alone";
     shard.ended_by_closing += shard.relay->allocations();
     shard.relay->close_all();
     EXPECT_EQ(shard.sockets->open_now(), 0u) << "sockets were left open";
     EXPECT_EQ(shard.sockets->held_now(), 0u) << "reserved sockets were left open";
+    EXPECT_TRUE(shard.tcp_sockets->listeners().empty()) << "somebody still listens";
+    EXPECT_TRUE(shard.tcp_sockets->connections().empty()) << "connections were left open";
   }
 }
 
 TestClient& TestRelay::client(std::string_view text, std::string username, uint8_t shard) {
+  return add_client(text, std::move(username), shard, Transport::udp);
+}
+
+TestClient& TestRelay::add_client(std::string_view text, std::string username, uint8_t shard,
+                                  Transport transport) {
   const TransportAddress at = address(text);
   for (const auto& client : clients_) {
     if (static_cast<const TransportAddress&>(client->five_tuple().client) == at &&
@@ -144,8 +163,10 @@ TestClient& TestRelay::client(std::string_view text, std::string username, uint8
     }
   }
   const auto server = address(at.ip.is_v4() ? "203.0.113.10:3478" : "[2001:db8:feed::10]:3478");
-  const FiveTuple five_tuple{client_address(at), server_address(server), Transport::udp};
-  clients_.push_back(std::make_unique<TestClient>(*this, five_tuple, std::move(username), shard));
+  const FiveTuple five_tuple{client_address(at), server_address(server), transport};
+  const SocketId listener = is_stream(transport) ? SocketId{kStreamBit | ++streams_, 1} : kListener;
+  clients_.push_back(
+      std::make_unique<TestClient>(*this, five_tuple, listener, std::move(username), shard));
   return *clients_.back();
 }
 
@@ -199,9 +220,11 @@ void TestRelay::passes(Duration duration) {
     if (next > end) break;
     move_clock(std::max(next, now.monotonic) - now.monotonic);
     for (Shard& shard : shards_) shard.relay->expire(now);
+    answer_given_up();
   }
   move_clock(end - now.monotonic);
   for (Shard& shard : shards_) shard.relay->expire(now);
+  answer_given_up();
 }
 
 void TestRelay::passes_unswept(Duration duration) { move_clock(duration); }
@@ -246,8 +269,16 @@ void TestRelay::from_client(TestClient& client, const std::vector<uint8_t>& byte
   const ExactPacket packet(bytes);
   Shard& shard = shards_[client.shard_];
   shard.answers->take_back();
-  carry_out(client.shard_, &client.arrival_.five_tuple,
-            shard.relay->on_client_packet(client.arrival_, packet.packet(), now));
+  const Outcome outcome = shard.relay->on_client_packet(client.arrival_, packet.packet(), now);
+  if (const auto* moves = std::get_if<HandOver>(&outcome)) {
+    EXPECT_NE(moves->shard, client.shard_) << "a shard hands over to itself";
+    client.shard_ = moves->shard;
+    client.arrival_.listener = {kStreamBit | ++streams_, 1};
+    from_client(client, bytes);
+    return;
+  }
+  carry_out(client.shard_, &client.arrival_.five_tuple, outcome);
+  answer_given_up();
 }
 
 void TestRelay::from_peer(uint8_t shard, RelayTag tag, const PeerAddress& peer, Bytes data,
@@ -288,7 +319,7 @@ void TestRelay::carry_out(uint8_t shard, const FiveTuple* asker, const Outcome& 
   std::vector<uint8_t> bytes(forward->header.begin(), forward->header.end());
   bytes.insert(bytes.end(), forward->payload.begin(), forward->payload.end());
   bytes.resize(bytes.size() + forward->padding);
-  if (forward->via == kListener) {
+  if (leads_to_a_client(forward->via)) {
     deliver_to_client(forward->to, std::move(bytes), forward->ip);
     return;
   }

@@ -14,6 +14,7 @@
 #include "server/relay/port_pool.h"
 #include "server/relay/relay.h"
 #include "tests/auth/slow_directory.h"
+#include "tests/relay/fake_tcp_sockets.h"
 #include "tests/relay/fakes.h"
 #include "tests/relay/message.h"
 
@@ -44,6 +45,7 @@ struct TestSettings {
   QuotaLimits quota{};
   bool authenticates = true;
   bool has_slow_directory = false;
+  bool relays_tcp = false;
   std::vector<std::string> rest_secrets{};
   std::vector<std::string> allow{"192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24",
                                  "2001:db8::/32"};
@@ -58,7 +60,8 @@ class TestRelay;
 /// A client with its five-tuple and, once challenged, its nonce.
 class TestClient {
  public:
-  TestClient(TestRelay& relay, FiveTuple five_tuple, std::string username, uint8_t shard);
+  TestClient(TestRelay& relay, FiveTuple five_tuple, SocketId listener, std::string username,
+             uint8_t shard);
 
   // Requests, signed as RFC 5389 does unless signs_by_sha256(). Each returns the answer; none where
   // the relay is silent or defers.
@@ -68,6 +71,9 @@ class TestClient {
   Message refresh(uint32_t lifetime);
   Message create_permission(std::string_view peer);
   Message bind_channel(uint16_t number, std::string_view peer);
+  Message allocate_tcp(const Body& body = {});  ///< with REQUESTED-TRANSPORT 6
+  Message connect(std::string_view peer);       ///< none: it waits for the peer
+  Message bind_connection(ConnectionId id);
   Message binding(const Body& body = {});                              ///< never signed
   Message unsigned_request(Method method, const Body& body = {});      ///< no integrity
   Message repeat();                                                    ///< the last request again
@@ -122,6 +128,20 @@ class TestRelay {
   /// The same address and user give the same client. IPv6 clients talk to the IPv6 server address.
   TestClient& client(std::string_view address, std::string username = "alice", uint8_t shard = 0);
 
+  /// The same over a stream: a connection of its own.
+  TestClient& stream_client(std::string_view address, std::string username = "alice",
+                            uint8_t shard = 0, Transport transport = Transport::tcp);
+  void is_gone(TestClient& client);  ///< its connection has ended
+
+  // Peers of TCP allocations.
+  void peer_connects(std::string_view peer, const TransportAddress& relayed);
+  void peer_accepts(std::string_view peer);
+  void peer_refuses(std::string_view peer);
+  void connection_ends(std::string_view peer);  ///< by the peer, or by the client it is joined with
+  bool is_connected_with(std::string_view peer) const;
+  /// Whose client data connection it is joined with; null where there is none.
+  const TestClient* joined_with(std::string_view peer) const;
+
   /// To the only relay socket of the peer's family, or to the given relayed address.
   void datagram_from_peer(std::string_view peer, std::string_view data, IpFields ip = {});
   void datagram_from_peer_to(const TransportAddress& relayed, std::string_view peer,
@@ -145,6 +165,7 @@ class TestRelay {
   Relay& at(uint8_t shard = 0) { return *shards_[shard].relay; }
   const RelayCounters& counters(uint8_t shard = 0) { return at(shard).counters(); }
   FakeSockets& sockets(uint8_t shard = 0) { return *shards_[shard].sockets; }
+  FakeTcpSockets& tcp_sockets(uint8_t shard = 0) { return *shards_[shard].tcp_sockets; }
   FakeShards& others(uint8_t shard = 0) { return *shards_[shard].others; }
   void close_all();
   bool shortcuts_are_full = false;  ///< those to other shards: the kernel's way is left
@@ -155,18 +176,24 @@ class TestRelay {
   std::shared_ptr<SlowDirectory> directory;
   FakeObserver observer;
   PortPools ports;
+  PortPools tcp_ports;
   QuotaLedger quota;
 
  private:
   friend class TestClient;
   struct Shard {
     std::unique_ptr<FakeSockets> sockets;
+    std::unique_ptr<FakeTcpSockets> tcp_sockets;
     std::unique_ptr<ExactAnswers> answers;
     std::unique_ptr<FakeShards> others;
     std::unique_ptr<Relay> relay;
     uint64_t ended_by_closing = 0;
   };
+  TestClient& add_client(std::string_view address, std::string username, uint8_t shard,
+                         Transport transport);
   void from_client(TestClient& client, const std::vector<uint8_t>& bytes);
+  void answer_given_up();
+  std::pair<uint8_t, SocketId> connection_to(std::string_view peer) const;
   void from_peer(uint8_t shard, RelayTag tag, const PeerAddress& peer, Bytes data, IpFields ip);
   void carry_out(uint8_t shard, const FiveTuple* asker, const Outcome& outcome);
   void carry_out(uint8_t shard, const std::optional<Resumed>& resumed);
@@ -184,6 +211,7 @@ class TestRelay {
   std::optional<DropReason> last_drop_;
   bool was_deferred_ = false;
   uint64_t transactions_ = 0;
+  uint32_t streams_ = 0;
   const TestClient* sender_ = nullptr;  ///< hears first, where two users share a five-tuple
 };
 
