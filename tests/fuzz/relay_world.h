@@ -1,6 +1,9 @@
-// A relay with one allocation and its channel, for fuzz targets: the client's and the peer's side.
+// A relay with an allocation and its channel, and one of TCP with a permission, for fuzz targets:
+// the clients' and the peers' side.
 #pragma once
 
+#include <iterator>
+#include <map>
 #include <memory>
 
 #include "auth/static_users.h"
@@ -18,11 +21,16 @@ class RelayWorldForFuzzing {
     MessageBuilder bind(bytes, Method::channel_bind, MessageClass::request, {});
     bind.add_channel_number(0x4000);
     from_client(bind.add_xor_address(AttributeType::xor_peer_address, peer_).finish());
-    CHECK(relay_.allocations() == 1);
+    MessageBuilder allocate_tcp(bytes, Method::allocate, MessageClass::request, {});
+    from_stream(control_, allocate_tcp.add_requested_transport(6).finish());
+    MessageBuilder permit(bytes, Method::create_permission, MessageClass::request, {});
+    from_stream(control_, permit.add_xor_address(AttributeType::xor_peer_address, peer_).finish());
+    CHECK(relay_.allocations() == 2);
   }
   ~RelayWorldForFuzzing() {
     relay_.close_all();
-    CHECK(ports_.taken() == 0 && quota_.held() == 0);
+    CHECK(ports_.taken() == 0 && tcp_ports_.taken() == 0 && quota_.held() == 0);
+    CHECK(connections_.open.empty());
   }
 
   void from_client(Bytes datagram) {
@@ -39,7 +47,65 @@ class RelayWorldForFuzzing {
     });
   }
 
+  // What belongs to the TCP allocation.
+  void from_control(Bytes frame) { from_stream(control_, frame); }
+  void from_data(Bytes frame) { from_stream(data_, frame); }
+  void peer_connects(uint16_t port) {
+    PeerAddress peer = peer_;
+    peer.port = port;
+    const SocketId socket = connections_.add();
+    (void)relay_.on_peer_connection(connections_.tag, socket, peer, now_);
+    answer_given_up();
+  }
+  void connected(uint32_t id) { (void)relay_.on_connected({id}, now_); }
+  void ended(uint32_t id) {
+    connections_.ended(id);
+    (void)relay_.on_connection_ended({id}, now_);
+    answer_given_up();
+  }
+  void control_is_gone() { relay_.on_client_gone({control_, server_, Transport::tcp}); }
+  void passes(std::chrono::seconds duration) {
+    now_.monotonic += duration;
+    now_.calendar += duration;
+    relay_.expire(now_);
+    answer_given_up();
+    CHECK(relay_.tcp_connections() == connections_.open.size());
+  }
+  /// One of the connections there are, or none's.
+  uint32_t some_connection(uint8_t choice) const {
+    if (connections_.open.empty()) return choice;
+    auto at = connections_.open.begin();
+    std::advance(at, choice % connections_.open.size());
+    return at->second.value;
+  }
+
  private:
+  struct TcpConnections final : TcpSockets {
+    RelayTag tag;
+    std::map<uint32_t, ConnectionId> open;
+    uint32_t slots = 100;
+    SocketId add(ConnectionId id = {}) {
+      open.emplace(++slots, id);
+      return {slots, 1};
+    }
+    void ended(uint32_t id) {
+      std::erase_if(open, [&](const auto& each) { return each.second.value == id; });
+    }
+    Result<SocketId, SocketFailure> listen(const RelayedAddress&, RelayTag t) override {
+      tag = t;
+      return SocketId{3, 1};
+    }
+    void stop_listening(SocketId) override {}
+    Result<SocketId, SocketFailure> connect(const RelayedAddress&, const PeerAddress&,
+                                            ConnectionId id) override {
+      return add(id);
+    }
+    void keep(SocketId peer, ConnectionId id) override { open.at(peer.slot) = id; }
+    void join(SocketId, SocketId peer, ConnectionId id) override {
+      CHECK(open.at(peer.slot) == id);
+    }
+    void close(SocketId peer) override { CHECK(open.erase(peer.slot) == 1); }
+  };
   struct Sockets final : RelaySockets {
     RelayTag tag;
     int held = 0;
@@ -80,6 +146,18 @@ class RelayWorldForFuzzing {
     }
   };
 
+  void from_stream(const ClientAddress& client, Bytes frame) {
+    with_packet(frame, [&](const Packet& packet) {
+      return relay_.on_client_packet(
+          {.five_tuple = {client, server_, Transport::tcp}, .listener = {4, 1}}, packet, now_);
+    });
+    answer_given_up();
+  }
+  void answer_given_up() {
+    while (relay_.next_given_up(now_)) {
+    }
+  }
+
   /// A copy in a block of exactly its size behind the room; the fate must be readable to its end.
   template <class Handle>
   void with_packet(Bytes datagram, Handle handle) {
@@ -119,23 +197,27 @@ class RelayWorldForFuzzing {
 
   Now now_{Instant{} + std::chrono::hours(1), CalendarTime{std::chrono::seconds(1'800'000'000)}};
   ClientAddress client_ = client_address(at("192.0.2.1:4000"));
+  ClientAddress control_ = client_address(at("192.0.2.1:4001"));
+  ClientAddress data_ = client_address(at("192.0.2.1:4002"));
   ServerAddress server_ = server_address(at("203.0.113.10:3478"));
   PeerAddress peer_ = peer_address(at("8.8.8.8:5000"));
   CountingRandom random_;
   PortPools ports_{{at("203.0.113.10:0").ip, at("[2001:db8::10]:0").ip}, {50'000, 50'099}, random_};
+  PortPools tcp_ports_{{at("203.0.113.10:0").ip}, {50'000, 50'099}, random_};
   QuotaLedger quota_{QuotaLimits{}};
   // Without passwords the bytes themselves reach every method.
   Authenticator authenticator_{
       {.realm = "example.org", .required = false, .nonce = {.keys = {NonceKey{}}}}, {}, {}, {}};
   PeerPolicy policy_{PeerPolicy::Settings{}};
   Sockets sockets_;
+  TcpConnections connections_;
   Answers answers_;
   NoOthers others_;
   RelayObserver observer_;
-  Relay relay_{
-      small_tables(),
-      {authenticator_, policy_, quota_, ports_, sockets_, answers_, others_, observer_, random_},
-      now_};
+  Relay relay_{small_tables(),
+               {authenticator_, policy_, quota_, ports_, sockets_, answers_, others_, observer_,
+                random_, TcpRelaying{tcp_ports_, connections_}},
+               now_};
 };
 
 }  // namespace uturn
