@@ -233,6 +233,8 @@ void Shard::handle(ShardMessage message) {
     carry_out(relay_.on_reservation(reply->waiting, std::move(reply->reservation), now_));
   } else if (auto* user = std::get_if<UserReply>(&message)) {
     carry_out(relay_.on_user_answer(user->ticket, user->answer, now_));
+  } else if (auto* errand = std::get_if<std::unique_ptr<ShardErrand>>(&message)) {
+    (*errand)->run(*this);
   } else {
     stopping_ = true;
   }

@@ -35,7 +35,21 @@ struct UserReply {
   UserAnswer answer;
 };
 struct StopShard {};
-using ShardMessage = std::variant<ReservationClaim, ReservationReply, UserReply, StopShard>;
+
+class Shard;
+
+/// Something to be done on the shard's own thread for somebody who is no shard: an operator's
+/// question, another certificate, the end of a session (shard_errand.h). Runs between two batches,
+/// so it does a bounded amount of work and never waits. Where the shard stops before, it is
+/// destroyed without having run.
+class ShardErrand {
+ public:
+  virtual ~ShardErrand() = default;
+  virtual void run(Shard& shard) = 0;
+};
+
+using ShardMessage = std::variant<ReservationClaim, ReservationReply, UserReply, StopShard,
+                                  std::unique_ptr<ShardErrand>>;
 
 inline constexpr uint8_t kMaxShards = 64;  ///< rings grow with its square
 

@@ -10,6 +10,7 @@
 #include "client/turn_client.h"
 #include "io/epoll_loop.h"
 #include "server/authentication.h"
+#include "server/shard_errand.h"
 #include "server/shared_ports.h"
 #include "tests/threads/running_server.h"
 #include "tests/threads/udp_end.h"
@@ -48,6 +49,7 @@ class TwoShards {
   Shard& shard(size_t i) { return *shards_[i]; }
   const TransportAddress& address(size_t i) const { return addresses_[i]; }
   SharedPorts& ports() { return ports_; }
+  ShardChannel& channel() { return channel_; }
 
   /// Sends to that shard and steps it until it has something for the client, or has only deferred.
   void tell(size_t shard, TurnClient& client, UdpEnd& end) {
@@ -99,6 +101,26 @@ void claim_across(TwoShards& shards, CsprngRandom& random) {
   shards.tell(1, second, other_end);
   ASSERT_FALSE(allocated(second)) << "the other shard must be asked first";
   ASSERT_EQ(shards.shard(1).relay().pending(), 1U);
+}
+
+TEST(Shard, AnErrandRunsOnTheShardAndItsAnswerComesBack) {
+  TwoShards shards;
+  auto answer = ask_shard(shards.channel(), 1, [](Shard& shard) { return &shard; });
+  EXPECT_EQ(answer.wait_for(0s), std::future_status::timeout) << "not before the shard's turn";
+  shards.shard(1).pass(Instant{});
+  EXPECT_EQ(answer.get(), &shards.shard(1));
+}
+
+TEST(Shard, AnErrandThatFindsTheRingFullOrTheShardStoppedIsAnsweredEmpty) {
+  TwoShards shards;
+  const auto one = [](Shard&) { return 1; };
+  std::vector<std::future<std::optional<int>>> waiting;
+  for (size_t i = 0; i < ShardChannel::kCapacity; ++i) {
+    waiting.push_back(ask_shard(shards.channel(), 0, one));
+  }
+  EXPECT_EQ(ask_shard(shards.channel(), 0, one).get(), std::nullopt) << "the ring is full";
+  shards.shard(0).close();
+  for (auto& answer : waiting) EXPECT_EQ(answer.get(), std::nullopt);
 }
 
 TEST(Shard, AReservationAnsweredToAShardThatHasStoppedIsClosed) {
