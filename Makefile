@@ -3,7 +3,7 @@ ARGS ?=
 JOBS ?= $(shell nproc)
 
 # What runs a second time under the thread sanitizer: the test programs whose code crosses shards.
-TSAN_PROGRAMS := io server threads
+TSAN_PROGRAMS := io http server threads
 
 .PHONY: run test bench package format lint clean
 .NOTPARALLEL:

@@ -12,10 +12,12 @@ ARROWS = {
     "auth": {"protocol"},
     "server/relay": {"auth", "protocol"},
     "server/streams": {"server/relay", "auth", "protocol", "io"},
+    "server/http": set(),
     "io": set(),
     "client/tools": {"client", "auth", "protocol", "io"},
     "client": {"auth", "protocol"},
-    "server": {"server/relay", "server/streams", "client", "client/tools", "auth", "protocol", "io"},
+    "server": {"server/relay", "server/streams", "server/http", "client", "client/tools", "auth",
+               "protocol", "io"},
 }
 
 # System headers a folder must not see, whatever it does with them.
