@@ -136,16 +136,36 @@ void Shard::carry_out(const ReceivedDatagram& datagram, const Outcome& outcome) 
   }
 }
 
+// To peers and to most clients by the loop; other clients have connections or sessions.
 void Shard::carry_out(const Forward& forward) {
-  loop_->send(
-      {forward.via, forward.to, forward.header, forward.payload, forward.ip, forward.padding});
+  switch (forward.transport) {
+    case Transport::udp:
+      loop_->send(
+          {forward.via, forward.to, forward.header, forward.payload, forward.ip, forward.padding});
+      break;
+    case Transport::tcp:
+    case Transport::tls:
+    case Transport::dtls:
+      CHECK(false);  // no listener brings such a client
+  }
 }
 
 void Shard::carry_out(const std::optional<Resumed>& resumed) {
   if (!resumed) return;
-  if (const auto* answer = std::get_if<Answer>(&resumed->outcome)) {
-    const Arrival& arrival = resumed->arrival;
-    loop_->send({arrival.listener, arrival.five_tuple.client, {}, answer->message, answer->ip});
+  if (const auto* answered = std::get_if<Answer>(&resumed->outcome)) {
+    answer(resumed->arrival, *answered);
+  }
+}
+
+void Shard::answer(const Arrival& arrival, const Answer& answer) {
+  switch (arrival.five_tuple.transport) {
+    case Transport::udp:
+      loop_->send({arrival.listener, arrival.five_tuple.client, {}, answer.message, answer.ip});
+      break;
+    case Transport::tcp:
+    case Transport::tls:
+    case Transport::dtls:
+      CHECK(false);  // no listener brings such a client
   }
 }
 

@@ -88,6 +88,7 @@ class alignas(64) Shard final : LoopHandler, RelaySockets, AnswerSpace, OtherSha
   void on_ports_exhausted(AddressFamily family) override;
 
   void carry_out(const ReceivedDatagram& datagram, const Outcome& outcome);
+  void answer(const Arrival& arrival, const Answer& answer);
   void carry_out(const Forward& forward);
   void carry_out(const std::optional<Resumed>& resumed);
   void carry_out(const Shortcut& shortcut);

@@ -47,7 +47,12 @@ Outcome Relay::icmp_error(RelayTag tag, const PeerAddress& destination, const Ic
   builder.add_icmp({icmp.type, icmp.code, error_data_of(tag.family, icmp)});
   IpFields ip;
   ip.source = allocation->five_tuple.server.ip;
-  return Forward{allocation->listener, allocation->five_tuple.client, {}, builder.finish(), ip};
+  return Forward{.via = allocation->listener,
+                 .to = allocation->five_tuple.client,
+                 .header = {},
+                 .payload = builder.finish(),
+                 .ip = ip,
+                 .transport = allocation->five_tuple.transport};
 }
 
 }  // namespace uturn

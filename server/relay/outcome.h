@@ -78,6 +78,7 @@ struct Forward {  ///< header, payload and `padding` zero bytes, back to back, i
   Bytes payload;
   IpFields ip;
   uint8_t padding = 0;
+  Transport transport = Transport::udp;  ///< to a client, its five-tuple's: whose id `via` is
 };
 struct Defer {  ///< later ends once as one of the others, or expires
   PendingId id;

@@ -29,6 +29,7 @@ Outcome Relay::peer_data(RelayTag tag, const PeerAddress& peer, const IpFields& 
                   packet.bytes(),
                   onward(ip.dscp, ip.ecn, ip.ttl, false)};
   forward.ip.source = allocation->five_tuple.server.ip;
+  forward.transport = allocation->five_tuple.transport;
 
   if (const ChannelBinding* channel = allocation->channels.find(peer, now)) {
     if (packet.size() > kMaxChannelPayload) return Drop{DropReason::too_long};
@@ -36,6 +37,9 @@ Outcome Relay::peer_data(RelayTag tag, const PeerAddress& peer, const IpFields& 
     write_channel_header(header.first<kChannelHeaderSize>(), channel->number,
                          static_cast<uint16_t>(packet.size()));
     forward.header = header;
+    if (is_stream(forward.transport)) {
+      forward.padding = static_cast<uint8_t>(padding_of(packet.size()));
+    }
     return forward;
   }
 

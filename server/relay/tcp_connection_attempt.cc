@@ -51,7 +51,12 @@ Outcome Relay::connection_attempt(RelayTag tag, SocketId socket, const PeerAddre
   builder.add_u32(AttributeType::connection_id, id.value);
   IpFields ip;
   ip.source = allocation->five_tuple.server.ip;
-  return Forward{allocation->listener, allocation->five_tuple.client, {}, builder.finish(), ip};
+  return Forward{.via = allocation->listener,
+                 .to = allocation->five_tuple.client,
+                 .header = {},
+                 .payload = builder.finish(),
+                 .ip = ip,
+                 .transport = allocation->five_tuple.transport};
 }
 
 }  // namespace uturn

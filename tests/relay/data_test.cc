@@ -101,6 +101,20 @@ TEST_F(Data, OfSixtyFourKilobytesDoesNotFitAnIndication) {
   EXPECT_EQ(relay.last_drop(), DropReason::too_long);
 }
 
+// RFC 8656, Section 12.5; what follows on the stream is found behind it.
+TEST_F(Data, OfAChannelIsPaddedOnAStream) {
+  for (const Transport transport : {Transport::tcp, Transport::tls}) {
+    auto& bob = relay.stream_client("192.0.2.2:4000", "bob", 0, transport);
+    bob.allocate();
+    bob.bind_channel(0x4000, "198.51.100.8:5000");
+    relay.datagram_from_peer_to(bob.relayed, "198.51.100.8:5000", "hello");
+    auto padded = channel_data(0x4000, "hello");
+    padded.insert(padded.end(), 3, 0);
+    EXPECT_EQ(bob.received(), padded);
+    bob.refresh(0);
+  }
+}
+
 TEST_F(Data, OfAChannelMayBePaddedOverUdp) {
   auto padded = channel_data(0x4000, "hello");
   padded.insert(padded.end(), 3, 0xEE);
