@@ -5,12 +5,13 @@
 #include <iterator>
 
 #include "test_realm.h"
+#include "tests/source_dir.h"
 
 namespace uturn {
 namespace {
 
 std::vector<uint8_t> vector_file(const std::string& name) {
-  std::ifstream file{std::string{UTURN_SOURCE_DIR} + "/tests/vectors/" + name + ".hex"};
+  std::ifstream file{source_dir() + "/tests/vectors/" + name + ".hex"};
   CHECK(file);
   std::vector<uint8_t> bytes;
   for (std::string digits; file >> digits;) {

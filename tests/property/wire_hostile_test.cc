@@ -6,6 +6,7 @@
 #include "tests/property/seeded.h"
 #include "tests/protocol/hex.h"
 #include "tests/protocol/read_everything.h"
+#include "tests/source_dir.h"
 
 namespace uturn {
 namespace {
@@ -24,8 +25,7 @@ void read_as_everything(Bytes bytes) {
 
 std::vector<std::vector<uint8_t>> samples() {
   std::vector<std::vector<uint8_t>> samples;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(std::string(UTURN_SOURCE_DIR) + "/tests/vectors")) {
+  for (const auto& entry : std::filesystem::directory_iterator(source_dir() + "/tests/vectors")) {
     if (entry.path().extension() == ".hex") samples.push_back(vector_file(entry.path().stem()));
   }
   samples.push_back(from_hex("4001 0005 68656c6c6f 000000"));

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "protocol/bytes.h"
+#include "tests/source_dir.h"
 
 namespace uturn {
 
@@ -38,7 +39,7 @@ inline std::string to_hex(Bytes bytes) {
 
 /// tests/vectors/NAME.hex
 inline std::vector<uint8_t> vector_file(const std::string& name) {
-  std::ifstream file(std::string(UTURN_SOURCE_DIR) + "/tests/vectors/" + name + ".hex");
+  std::ifstream file(source_dir() + "/tests/vectors/" + name + ".hex");
   if (!file) throw std::runtime_error("no test vector " + name);
   return from_hex(std::string(std::istreambuf_iterator<char>(file), {}));
 }

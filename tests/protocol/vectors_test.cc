@@ -10,6 +10,7 @@
 #include "protocol/message_integrity.h"
 #include "protocol/message_view.h"
 #include "tests/protocol/hex.h"
+#include "tests/source_dir.h"
 
 namespace uturn {
 namespace {
@@ -229,8 +230,7 @@ TEST(Vectors, BuilderWritesTheDerivedVectors) {
 
 TEST(Vectors, EveryFileOfTheRfcsIsTestedHere) {
   size_t files = 0;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(std::string(UTURN_SOURCE_DIR) + "/tests/vectors")) {
+  for (const auto& entry : std::filesystem::directory_iterator(source_dir() + "/tests/vectors")) {
     const std::string name = entry.path().filename();
     if (name.starts_with("rfc") || name.starts_with("derived-")) ++files;
   }

@@ -11,6 +11,7 @@
 #include <csignal>
 
 #include "tests/server/temporary_directory.h"
+#include "tests/source_dir.h"
 
 namespace uturn {
 namespace {
@@ -100,7 +101,7 @@ TEST(Binary, ABadConfigurationStartsNothing) {
 
 TEST(Binary, TheReferenceWithAUserIsAccepted) {
   const TemporaryDirectory directory;
-  Program program({"check", UTURN_SOURCE_DIR "/etc/uturn.yaml"});
+  Program program({"check", source_dir() + "/etc/uturn.yaml"});
   EXPECT_EQ(program.wait(), 2);  // complete, and nobody could log in
   EXPECT_THAT(program.output(), HasSubstr("auth: nobody could log in"));
   EXPECT_EQ(Program({"check", directory.write("good.yaml", "auth: {secrets: [s]}\n")}).wait(), 0);

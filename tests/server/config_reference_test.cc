@@ -9,12 +9,13 @@
 #include "server/config_print.h"
 #include "server/yaml_document.h"
 #include "tests/server/config_reading.h"
+#include "tests/source_dir.h"
 
 namespace uturn {
 namespace {
 
 std::string reference() {
-  const auto text = read_small_file(UTURN_SOURCE_DIR "/etc/uturn.yaml", kMaxYamlBytes);
+  const auto text = read_small_file(source_dir() + "/etc/uturn.yaml", kMaxYamlBytes);
   CHECK(text.has_value());
   return *text;
 }

@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "server/statistics.h"
+#include "tests/source_dir.h"
 
 namespace uturn {
 namespace {
@@ -16,7 +17,7 @@ namespace {
 std::vector<uint64_t> seeds() {
   if (const char* chosen = std::getenv("UTURN_SEED")) return {std::strtoull(chosen, nullptr, 10)};
   std::vector<uint64_t> seeds;
-  std::ifstream file(UTURN_SOURCE_DIR "/tests/simulation/seeds.txt");
+  std::ifstream file(source_dir() + "/tests/simulation/seeds.txt");
   for (std::string line; std::getline(file, line);) {
     if (!line.empty() && line[0] != '#') seeds.push_back(std::stoull(line));
   }
