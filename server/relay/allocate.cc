@@ -34,6 +34,7 @@ Outcome Relay::allocate(const Request& request) {
     if (is_retransmission) return answer_allocated(request, *existing);
     return reject(request, ErrorCode::allocation_mismatch);
   }
+  if (draining_) return reject_draining(request);
 
   if (is_tunneled(request.arrival.five_tuple.client.ip))
     return reject(request, ErrorCode::forbidden);
@@ -254,6 +255,7 @@ Outcome Relay::establish(const Request& request, const AllocateWish& wish, Quota
   Allocation& allocation = allocations_.add(request.arrival.five_tuple);
   allocation.listener = request.arrival.listener;
   allocation.identity = request.proof.identity;
+  allocation.created_at = allocation.traffic.client_heard_at = request.now.monotonic;
   allocation.made_by = request.message.transaction_id();
   allocation.quota = std::move(quota);
   if (wish.relayed == Transport::tcp) {

@@ -16,6 +16,7 @@
 #include "server/relay/relay_ports.h"
 #include "server/relay/relay_sockets.h"
 #include "server/relay/tcp_connection_table.h"
+#include "server/relay/traffic.h"
 
 namespace uturn {
 
@@ -31,11 +32,13 @@ struct RelayedSide {
 struct Allocation {
   FiveTuple five_tuple;
   SocketId listener;  ///< what the client's datagrams arrive on and answers leave by
+  Traffic traffic;
   std::array<std::optional<RelayedSide>, 2> sides;  ///< IPv4, IPv6
   ChannelTable channels;
 
   AllocationId id;
   Identity identity;
+  Instant created_at;
   TransactionId made_by;  ///< a retransmitted Allocate is recognised by it
   DeadlineQueue::Handle deadline = DeadlineQueue::kNone;
   std::optional<uint64_t> reservation_token;  ///< repeated to a retransmission

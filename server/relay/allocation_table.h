@@ -26,7 +26,19 @@ class AllocationTable {
   void remove(Allocation& allocation);
 
   size_t size() const { return size_; }
-  /// Calls `visit(Allocation&)` for each; for shutting down and for the admin's lists.
+  /// Slots from `first` on, at most `count` of them: calls `visit(const Allocation&)` for each that
+  /// is used, and returns the slot to go on from; nothing at the end. Whoever lives as long as a
+  /// walk lasts is met once.
+  template <class Visit>
+  std::optional<uint32_t> visit(uint32_t first, uint32_t count, Visit visit) const {
+    const auto slots = static_cast<uint32_t>(chunks_.size()) * kChunk;
+    const uint32_t end = first < slots && count < slots - first ? first + count : slots;
+    for (uint32_t slot = first; slot < end; ++slot) {
+      if (const auto& allocation = slot_at(slot).allocation) visit(*allocation);
+    }
+    return end < slots ? std::optional{end} : std::nullopt;
+  }
+  /// Calls `visit(Allocation&)` for each; for shutting down.
   template <class Visit>
   void for_each(Visit visit) {
     for (auto& chunk : chunks_) {

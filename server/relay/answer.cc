@@ -61,7 +61,7 @@ Outcome Relay::reject_unproved(const Arrival& arrival, const MessageView& messag
 
   MessageBuilder builder = begin_answer(MessageClass::error, message);
   builder.add_error(rejected.code);
-  if (rejected.challenge) world_.authenticator.add_challenge(builder, client, now);
+  if (rejected.challenge) authenticator_->add_challenge(builder, client, now);
   if (rejected.proved) {
     const auto& key = rejected.proved->identity.key;
     if (key && rejected.proved->integrity == Integrity::sha256) {

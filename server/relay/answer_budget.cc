@@ -28,7 +28,7 @@ AnswerBudget::AnswerBudget(uint32_t sources, uint32_t per_second, uint32_t burst
     : seed_(random.next_u64()),
       per_milli_(static_cast<float>(per_second) / 1000.0F),
       burst_(static_cast<float>(burst)),
-      random_(random),
+      random_(&random),
       buckets_(std::bit_ceil(std::max<size_t>(sources, kWays))) {}
 
 bool AnswerBudget::has(AnswerKind kind, const IpAddress& source, Now now) {
@@ -53,7 +53,7 @@ AnswerBudget::Bucket& AnswerBudget::bucket_of(const IpAddress& source, Now now) 
   }
   Bucket* place = std::find_if(ways, ways + kWays, [](const Bucket& b) { return b.source == 0; });
   const bool is_free = place != ways + kWays;
-  if (!is_free) place = &ways[random_.below(kWays)];
+  if (!is_free) place = &ways[random_->below(kWays)];
   // In a full table nobody knows what a newcomer had before: a full bucket would let a flood of
   // forged sources wash a victim's limit away. A tenth of a second is enough to get started.
   const float tokens = is_free ? burst_ : std::clamp(per_milli_ * 100.0F, 1.0F, burst_);

@@ -40,7 +40,7 @@ class AnswerBudget {
   uint64_t seed_;
   float per_milli_;
   float burst_;
-  Random& random_;
+  Random* random_;
   std::vector<Bucket> buckets_;  ///< a power of two
 };
 

@@ -54,6 +54,7 @@ struct RelayCounters {
   uint64_t allocations_deleted = 0;  ///< by Refresh 0
   uint64_t allocations_expired = 0;
   uint64_t allocations_disconnected = 0;  ///< the client's connection has ended
+  uint64_t allocations_kicked = 0;        ///< by the operator
   uint64_t reservations_made = 0;
   uint64_t reservations_redeemed = 0;
   uint64_t reservations_expired = 0;

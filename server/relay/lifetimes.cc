@@ -38,7 +38,7 @@ void Relay::expire(Now now) {
 }
 
 void Relay::close_all() {
-  allocations_.for_each([&](Allocation& allocation) { end(allocation); });
+  allocations_.for_each([&](Allocation& allocation) { end(allocation, EndReason::stopped); });
   while (const auto token = reservations_.any()) {
     end_reservation(std::move(*reservations_.remove(*token)));
   }
@@ -75,7 +75,7 @@ void Relay::sweep(Allocation& allocation, Now now) {
   }
   if (!allocation.has_sides()) {
     ++counters_.allocations_expired;
-    end(allocation);
+    end(allocation, EndReason::expired);
     return;
   }
   allocation.channels.sweep(now);
@@ -96,7 +96,8 @@ void Relay::end_side(Allocation& allocation, AddressFamily family) {
   allocation.channels.unbind(family);
 }
 
-void Relay::end(Allocation& allocation) {
+void Relay::end(Allocation& allocation, EndReason why) {
+  world_.observer.on_allocation_ended(allocation, why);
   for (const AddressFamily family : {AddressFamily::ipv4, AddressFamily::ipv6}) {
     if (allocation.side(family)) end_side(allocation, family);
   }
@@ -110,7 +111,7 @@ void Relay::end(Allocation& allocation) {
 void Relay::on_client_gone(const FiveTuple& five_tuple) {
   if (Allocation* const allocation = allocations_.find(five_tuple)) {
     ++counters_.allocations_disconnected;
-    end(*allocation);
+    end(*allocation, EndReason::disconnected);
   }
   while (PendingRequest* const waiting = pending_.any_of(five_tuple)) {
     ++counters_.resumed_drops;

@@ -40,6 +40,7 @@ Outcome Relay::peer_data(RelayTag tag, const PeerAddress& peer, const IpFields& 
     if (is_stream(forward.transport)) {
       forward.padding = static_cast<uint8_t>(padding_of(packet.size()));
     }
+    allocation->traffic.count_to_client(packet.size(), now);
     return forward;
   }
 
@@ -49,6 +50,7 @@ Outcome Relay::peer_data(RelayTag tag, const PeerAddress& peer, const IpFields& 
   write_data_indication_header(header, transaction_ids_.next(), shown, packet.size());
   forward.header = header;
   forward.padding = static_cast<uint8_t>(padding_of(packet.size()));
+  allocation->traffic.count_to_client(packet.size(), now);
   return forward;
 }
 

@@ -17,13 +17,13 @@ Result<Relay::Peer, ErrorCode> Relay::admit(const PeerAddress& shown,
   }
 
   if (held_.is_relay_address(peer.ip)) return Peer{peer, PeerCheck::each_port};
-  const PeerDecision decision = world_.policy.decide(peer.ip);
+  const PeerDecision decision = policy_->decide(peer.ip);
   if (!decision.is_permitted()) {
     ++counters_.peers_denied;
     world_.observer.on_peer_denied(decision);
     return Failure{ErrorCode::forbidden};
   }
-  const bool has_services = world_.policy.has_own_service(peer.ip);
+  const bool has_services = policy_->has_own_service(peer.ip);
   return Peer{peer, has_services ? PeerCheck::each_port : PeerCheck::none};
 }
 
@@ -37,14 +37,13 @@ bool Relay::is_tunneled(const IpAddress& ip) {
 
 bool Relay::may_pass(PeerCheck check, const PeerAddress& peer) const {
   if (check == PeerCheck::none) return true;
-  return held_.is_held(peer) || world_.policy.decide(peer).is_permitted();
+  return held_.is_held(peer) || policy_->decide(peer).is_permitted();
 }
 
 // A connection is no datagram: what counts is who relays TCP at that port.
 bool Relay::may_connect(const Allocation& allocation, const Peer& peer) const {
   if (peer.check == PeerCheck::none) return true;
-  return held_by(allocation).is_held(peer.address) ||
-         world_.policy.decide(peer.address).is_permitted();
+  return held_by(allocation).is_held(peer.address) || policy_->decide(peer.address).is_permitted();
 }
 
 const HeldPorts& Relay::held_by(const Allocation& allocation) const {

@@ -44,8 +44,8 @@ std::optional<Resumed> Relay::on_user_answer(DirectoryTicket ticket, const UserA
 
   const Allocation* existing = living(request.arrival.five_tuple, now);
   AuthVerdict verdict =
-      world_.authenticator.complete(*message, request.arrival.five_tuple.client, answer, now,
-                                    known_identity(existing, *message, now), request.asked);
+      authenticator_->complete(*message, request.arrival.five_tuple.client, answer, now,
+                               known_identity(existing, *message, now), request.asked);
   if (const auto* pending = std::get_if<Pending>(&verdict)) {
     waiting->asked.directory = pending->directory;
     return std::nullopt;

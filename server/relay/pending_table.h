@@ -39,6 +39,7 @@ struct PendingRequest {
 class PendingTable {
  public:
   explicit PendingTable(uint32_t limit) : limit_(limit) {}
+  void set_limit(uint32_t limit) { limit_ = limit; }  ///< of what comes; who waits, waits on
 
   PendingRequest* find(PendingId id);
   PendingRequest* find(const FiveTuple& five_tuple, const TransactionId& transaction);

@@ -25,7 +25,7 @@ Outcome Relay::refresh(const Request& request) {
     if (only) end_side(allocation, *only);
     if (!only || !allocation.has_sides()) {
       ++counters_.allocations_deleted;
-      end(allocation);
+      end(allocation, EndReason::deleted);
     }
   } else {
     for (const AddressFamily family : {AddressFamily::ipv4, AddressFamily::ipv6}) {

@@ -51,6 +51,8 @@ std::optional<MessageClass> class_served(Method method) {
 Relay::Relay(RelaySettings settings, RelayWorld world, Now now)
     : settings_(std::move(settings)),
       world_(world),
+      authenticator_(&world.authenticator),
+      policy_(&world.policy),
       held_(world.ports.held()),
       allocations_(world.random.next_u64()),
       reservations_(settings_.shard),
@@ -142,8 +144,8 @@ Outcome Relay::on_request(const Arrival& arrival, const MessageView& message, No
   // The ticket names the place this request would wait at: the answer can come before defer().
   const bool may_wait = pending_.has_room_for_strangers() || existing;
   const DirectoryTicket ticket = may_wait ? pending_.next_id().packed() : kNoTicket;
-  AuthVerdict verdict = world_.authenticator.check(
-      message, arrival.five_tuple.client, known_identity(existing, message, now), ticket, now);
+  AuthVerdict verdict = authenticator_->check(message, arrival.five_tuple.client,
+                                              known_identity(existing, message, now), ticket, now);
   // Waiting and silence cost us as much as an answer. A 438 counts too: a signature can be a
   // captured one, only a fresh nonce proves the address.
   if (!existing && !std::holds_alternative<Accepted>(verdict)) {
@@ -181,6 +183,7 @@ Outcome Relay::perform(const Request& request) {
   if (request.allocation->identity.username != request.proof.identity.username) {
     return reject(request, ErrorCode::wrong_credentials);
   }
+  request.allocation->traffic.client_heard_at = request.now.monotonic;
   switch (request.message.method()) {
     case Method::refresh:
       return refresh(request);

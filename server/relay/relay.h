@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "auth/authenticator.h"
 #include "auth/peer_policy.h"
@@ -17,6 +18,7 @@
 #include "server/relay/answer_budget.h"
 #include "server/relay/arrival.h"
 #include "server/relay/counters.h"
+#include "server/relay/end_reason.h"
 #include "server/relay/external_addresses.h"
 #include "server/relay/limits.h"
 #include "server/relay/outcome.h"
@@ -40,7 +42,9 @@ struct RelaySettings {
   DefaultFamily default_family = DefaultFamily::ipv4;
   ExternalAddresses external{};
   std::string software =
-      "uturn";           ///< SOFTWARE for the authenticated (RFC 8656, Section 5); empty: none
+      "uturn";  ///< SOFTWARE for the authenticated (RFC 8656, Section 5); empty: none
+  std::vector<TransportAddress> alternates{};  ///< where a draining server sends its clients …
+  std::string alternate_domain{};              ///< … and the name their certificate has
   bool shortcut = true;  ///< false: datagrams to own relayed addresses pass the kernel too
   uint8_t shard = 0;
   uint8_t shards = 1;
@@ -53,6 +57,8 @@ class RelayObserver {
   virtual void on_peer_denied(const PeerDecision& /*decision*/) {}
   virtual void on_auth_failure(AuthFailure /*why*/, const ClientAddress& /*client*/) {}
   virtual void on_ports_exhausted(AddressFamily /*family*/) {}
+  /// Its sides are still there.
+  virtual void on_allocation_ended(const Allocation& /*allocation*/, EndReason /*why*/) {}
 };
 
 /// Where answers are written: lent until the pass ends. Asked once per request.
@@ -142,6 +148,19 @@ class Relay {
   /// is none, in every pass after expire().
   std::optional<Resumed> next_given_up(Now now);
   void close_all();
+
+  // What an operator does. Bounded, each.
+  template <class Visit>
+  std::optional<uint32_t> visit_allocations(uint32_t first, uint32_t count, Visit visit) const {
+    return allocations_.visit(first, count, std::move(visit));
+  }
+  bool kick(AllocationId id);  ///< false: it has ended already
+  /// New Allocates are refused from here on; what there is goes on.
+  void drain() { draining_ = true; }
+  void resume() { draining_ = false; }
+  bool is_draining() const { return draining_; }
+  /// Other settings from here on, for what is there as well; the shard is none of them.
+  void reload(RelaySettings settings, const Authenticator& authenticator, const PeerPolicy& policy);
 
   const RelayCounters& counters() const { return counters_; }
   size_t allocations() const { return allocations_.size(); }
@@ -239,6 +258,9 @@ class Relay {
                           const Rejected& rejected, Now now);
   Outcome send_answer(MessageBuilder& builder, const Arrival& arrival, const MessageView& to);
 
+  // operating.cc
+  Outcome reject_draining(const Request& request);
+
   // pending.cc
   Outcome defer(const Arrival& arrival, const MessageView& message, Asked asked,
                 std::optional<Accepted> proof, Now now,
@@ -252,17 +274,20 @@ class Relay {
   void schedule(Allocation& allocation);
   void sweep(Allocation& allocation, Now now);
   void end_side(Allocation& allocation, AddressFamily family);
-  void end(Allocation& allocation);
+  void end(Allocation& allocation, EndReason why);
   uint64_t hold_reservation(Reservation reservation, Now now);
   void end_reservation(Reservation reservation);
 
   RelaySettings settings_;
   RelayWorld world_;
+  const Authenticator* authenticator_;  ///< those of world_, until a reload
+  const PeerPolicy* policy_;
   const HeldPorts& held_;  ///< of world_.ports: asked per datagram, so by no virtual call
   AllocationTable allocations_;
   ReservationTable reservations_;
   PendingTable pending_;
   TcpConnectionTable tcp_connections_;
+  bool draining_ = false;
   std::vector<PendingId> given_up_;  ///< Connects to be answered 447; at most as many as wait
   AnswerBudget budget_;
   TransactionIds transaction_ids_;

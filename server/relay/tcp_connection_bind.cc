@@ -55,7 +55,7 @@ std::optional<HandOver> Relay::hand_over(const Arrival& arrival, const MessageVi
   if (!id) return std::nullopt;
   const uint8_t shard = TcpConnectionTable::shard_of(*id);
   if (shard == settings_.shard || shard >= settings_.shards) return std::nullopt;
-  if (!has_integrity(message) && world_.authenticator.is_required()) return std::nullopt;
+  if (!has_integrity(message) && authenticator_->is_required()) return std::nullopt;
   if (living(arrival.five_tuple, now)) return std::nullopt;
 
   const IpAddress& source = arrival.five_tuple.client.ip;

@@ -178,9 +178,11 @@ class FakeObserver final : public RelayObserver {
   std::vector<PeerDecision> denied;
   std::vector<AuthFailure> failures;
   std::vector<AddressFamily> exhausted;
+  std::vector<EndReason> ended;
   void on_peer_denied(const PeerDecision& decision) override { denied.push_back(decision); }
   void on_auth_failure(AuthFailure why, const ClientAddress&) override { failures.push_back(why); }
   void on_ports_exhausted(AddressFamily family) override { exhausted.push_back(family); }
+  void on_allocation_ended(const Allocation&, EndReason why) override { ended.push_back(why); }
 };
 
 }  // namespace uturn

@@ -136,8 +136,8 @@ void TestRelay::close_all() {
     const RelayCounters& c = shard.relay->counters();
     expect_one_fate_each(*shard.relay);
     EXPECT_EQ(c.allocations_made, c.allocations_deleted + c.allocations_expired +
-                                      c.allocations_disconnected + shard.relay->allocations() +
-                                      shard.ended_by_closing);
+                                      c.allocations_disconnected + c.allocations_kicked +
+                                      shard.relay->allocations() + shard.ended_by_closing);
     EXPECT_EQ(shard.relay->tcp_connections(), shard.tcp_sockets->connections().size())
         << "a connection that the relay does not know, or knows alone";
     shard.ended_by_closing += shard.relay->allocations();

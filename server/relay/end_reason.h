@@ -1,0 +1,21 @@
+// EndReason: why an allocation ended.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace uturn {
+
+enum class EndReason : uint8_t {
+  deleted,       ///< by the client: Refresh with a lifetime of zero
+  expired,       ///< nobody refreshed it
+  disconnected,  ///< the client's connection, or DTLS session, has ended
+  kicked,        ///< by the operator
+  stopped,       ///< the server stops
+};
+inline constexpr size_t kEndReasons = 5;
+
+std::string_view name_of(EndReason reason);
+
+}  // namespace uturn
