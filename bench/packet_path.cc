@@ -57,7 +57,9 @@ class Subject {
 class Turn final : public Subject {
  public:
   explicit Turn(std::unique_ptr<Loop> loop)
-      : shard_(ShardSettings{}, SharedWorld{policy_, quota_, ports_, channel_, events_, shortcuts_},
+      : shard_(ShardSettings{},
+               SharedWorld{policy_, quota_, ports_, channel_, events_, shortcuts_, tcp_ports_,
+                           connections_},
                std::make_unique<Authenticator>(
                    Authenticator::Settings{
                        .realm = "example.org", .required = false, .nonce = {.keys = {NonceKey{}}}},
@@ -86,6 +88,8 @@ class Turn final : public Subject {
   PeerPolicy policy_{allow_loopback()};
   QuotaLedger quota_{QuotaLimits{}};
   SharedPorts ports_{{kLoopback}, PortRange{}};
+  SharedPorts tcp_ports_{{kLoopback}, PortRange{}};
+  ConnectionLimits connections_{{}};
   ShardChannel channel_{1, [this](uint8_t) { shard_.wake(); }};
   ShardEvents events_;
   ShortcutRings shortcuts_{1};

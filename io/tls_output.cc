@@ -15,11 +15,11 @@ void TlsBuffers::give_back(Block block) {
 }
 
 TlsOutput::~TlsOutput() {
-  if (block_ != nullptr) buffers_.give_back(std::move(block_));
+  if (block_ != nullptr) buffers_->give_back(std::move(block_));
 }
 
 size_t TlsOutput::append(Bytes bytes) {
-  if (block_ == nullptr) block_ = buffers_.take();
+  if (block_ == nullptr) block_ = buffers_->take();
   const size_t taken = std::min(bytes.size(), TlsBuffers::kOutputSize - end_);
   std::ranges::copy(bytes.first(taken), block_.get() + end_);
   end_ += taken;
@@ -31,7 +31,7 @@ void TlsOutput::remove_front(size_t size) {
   begin_ += size;
   if (begin_ != end_) return;
   begin_ = end_ = 0;
-  if (block_ != nullptr) buffers_.give_back(std::move(block_));
+  if (block_ != nullptr) buffers_->give_back(std::move(block_));
 }
 
 }  // namespace uturn

@@ -31,7 +31,7 @@ class TlsBuffers {
 
 class TlsOutput {
  public:
-  explicit TlsOutput(TlsBuffers& buffers) : buffers_(buffers) {}
+  explicit TlsOutput(TlsBuffers& buffers) : buffers_(&buffers) {}
   TlsOutput(const TlsOutput&) = delete;
   TlsOutput& operator=(const TlsOutput&) = delete;
   ~TlsOutput();
@@ -40,10 +40,15 @@ class TlsOutput {
   bool empty() const { return begin_ == end_; }
   size_t append(Bytes bytes);  ///< what there was room for
   void remove_front(size_t size);
-  MutableBytes gather() { return buffers_.gather(); }
+  MutableBytes gather() { return buffers_->gather(); }
+  /// Of another shard; nothing may wait here.
+  void move_to(TlsBuffers& buffers) {
+    CHECK(block_ == nullptr);
+    buffers_ = &buffers;
+  }
 
  private:
-  TlsBuffers& buffers_;
+  TlsBuffers* buffers_;
   TlsBuffers::Block block_;
   size_t begin_ = 0;
   size_t end_ = 0;

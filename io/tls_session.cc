@@ -56,7 +56,8 @@ size_t TlsSession::read(MutableBytes out) {
 }
 
 size_t TlsSession::write(std::span<const Bytes> messages) {
-  if (state_ != TlsState::open || said_end_ || !output_.empty()) return 0;
+  const bool may_write = state_ == TlsState::open || state_ == TlsState::ended;
+  if (!may_write || said_end_ || !output_.empty()) return 0;
   const Bytes record = gather(messages);
   if (record.empty()) return 0;
   ERR_clear_error();
@@ -96,6 +97,11 @@ void TlsSession::end() {
   said_end_ = true;
   ERR_clear_error();
   SSL_shutdown(ssl_.get());
+}
+
+void TlsSession::move_to(TlsBuffers& buffers) {
+  output_.move_to(buffers);
+  input_ = {};
 }
 
 std::string_view TlsSession::alpn() const {

@@ -60,7 +60,8 @@ class TlsSession {
 
   /// Gathers messages into one record. Returns the bytes taken, over the messages as if they lay in
   /// a row: at most kMaxPlaintext, and 0 where the former record is still pending, the handshake
-  /// goes on, or the session is over. Whoever was told less than all writes the rest later.
+  /// goes on, the session has failed, or end() was said; the other side's end alone is none of ours
+  /// (RFC 8446, Section 6.1). Whoever was told less than all writes the rest later.
   size_t write(std::span<const Bytes> messages);
 
   Bytes pending_ciphertext() const { return output_.bytes(); }
@@ -69,6 +70,9 @@ class TlsSession {
   /// Says close_notify, once; nothing can be written afterwards, while reading goes on. Before the
   /// handshake is done nobody would understand it, and nothing is said.
   void end();
+
+  /// To another shard, with nothing pending; what is unread is for the caller to feed again.
+  void move_to(TlsBuffers& buffers);
 
   TlsState state() const { return state_; }
   bool is_open() const { return state_ == TlsState::open; }

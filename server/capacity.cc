@@ -19,6 +19,10 @@ uint64_t own_descriptors(const CapacityNeeds& needs) {
 // Of the descriptors that sockets may take, one in eight is kept for the twins of busy ones.
 constexpr uint64_t kTwinShare = 8;
 
+// Of the same, a third is kept for connections: one for the client, one for its allocation, and one
+// for those who have none.
+constexpr uint64_t kConnectionShare = 3;
+
 uint64_t with_twins(uint64_t sockets) {
   return sockets + (sockets + kTwinShare - 2) / (kTwinShare - 1);
 }
@@ -44,12 +48,15 @@ uint64_t wanted_descriptors(const CapacityNeeds& needs) {
   const uint64_t of_each = needs.ipv4_addresses > 0 && needs.ipv6_addresses > 0 ? 2 : 1;
   const uint64_t sockets =
       of_each * needs.allocation_limit + uint64_t{needs.workers} * needs.reservation_limit;
-  return own_descriptors(needs) + with_twins(std::min(all_relay_ports(needs), sockets));
+  return own_descriptors(needs) + needs.connections +
+         with_twins(std::min(all_relay_ports(needs), sockets));
 }
 
 Capacity compute_capacity(const CapacityNeeds& needs, uint64_t descriptors) {
   const uint64_t own = own_descriptors(needs);
-  const uint64_t left = descriptors > own ? descriptors - own : 0;
+  const uint64_t all = descriptors > own ? descriptors - own : 0;
+  const uint64_t connections = std::min<uint64_t>(needs.connections, all / kConnectionShare);
+  const uint64_t left = all - connections;
   const uint64_t twins = (left + kTwinShare - 1) / kTwinShare;
   const uint64_t by_descriptors = left - twins;
   const uint64_t by_ports = all_relay_ports(needs);
@@ -58,6 +65,7 @@ Capacity compute_capacity(const CapacityNeeds& needs, uint64_t descriptors) {
   Capacity capacity;
   capacity.descriptors = descriptors;
   capacity.allocations = static_cast<uint32_t>(room);
+  capacity.connections = static_cast<uint32_t>(connections);
   capacity.twins = static_cast<uint32_t>(std::min<uint64_t>(twins, UINT32_MAX));
   capacity.said = "room for " + std::to_string(room) + " allocations: ";
   if (room == by_descriptors) {

@@ -17,11 +17,13 @@ struct CapacityNeeds {
   uint32_t relay_ports = 0;  ///< of each address
   uint32_t allocation_limit = 0;
   uint32_t reservation_limit = 0;  ///< of each worker
+  uint32_t connections = 0;        ///< over TCP, of clients and of their peers
 };
 
 struct Capacity {
   uint64_t descriptors = 0;  ///< RLIMIT_NOFILE in force
   uint32_t allocations = 0;
+  uint32_t connections = 0;
   uint32_t twins = 0;  ///< second sockets for busy peers (io/busy_peers.h), of all workers
   std::string said;    ///< one line: the number and what bounds it
 };

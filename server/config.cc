@@ -34,7 +34,7 @@ std::string ListenerUri::to_string() const {
   return {};
 }
 
-bool is_served(Transport transport) { return transport == Transport::udp; }
+bool is_served(Transport transport) { return transport != Transport::dtls; }
 
 std::optional<ExternalMapping> ExternalMapping::parse(std::string_view text) {
   const size_t slash = text.find('/');
@@ -64,7 +64,9 @@ std::vector<CertificateFiles> TlsConfig::all() const {
 std::vector<ListenerUri> default_listeners() {
   constexpr uint16_t kPort = 3478;  // RFC 8489, Section 18.6
   return {{Transport::udp, {IpAddress::any(AddressFamily::ipv4), kPort}},
-          {Transport::udp, {IpAddress::any(AddressFamily::ipv6), kPort}}};
+          {Transport::udp, {IpAddress::any(AddressFamily::ipv6), kPort}},
+          {Transport::tcp, {IpAddress::any(AddressFamily::ipv4), kPort}},
+          {Transport::tcp, {IpAddress::any(AddressFamily::ipv6), kPort}}};
 }
 
 }  // namespace uturn

@@ -152,7 +152,7 @@ struct StartConfig {
   bool is_quick_start() const { return config_file.empty(); }
 };
 
-/// `default_listeners()` are udp://0.0.0.0:3478 and udp://[::]:3478.
+/// `default_listeners()` are port 3478 of every address, over UDP and TCP.
 std::vector<ListenerUri> default_listeners();
 
 struct Config {

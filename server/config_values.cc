@@ -13,7 +13,8 @@ bool has_control_character(std::string_view text) {
 
 std::string not_served(Transport transport) {
   const std::string scheme = ListenerUri{transport, {}}.to_string();
-  return scheme.substr(0, scheme.find(':')) + " is not served by this version; only udp is";
+  return scheme.substr(0, scheme.find(':')) +
+         " is not served by this version; udp, tcp and tls are";
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "auth/special_purpose.h"
+#include "io/clock.h"
 #include "server/authentication.h"
 #include "server/capacity.h"
 #include "server/config_checks.h"
@@ -28,7 +29,11 @@
 namespace uturn {
 namespace {
 
-constexpr std::chrono::seconds kAddressPatience{30};
+void close_unclaimed(const std::vector<LooseSocket>& sockets) {
+  for (const LooseSocket socket : sockets) {
+    if (socket.handle >= 0) ::close(socket.handle);
+  }
+}
 
 }  // namespace
 
@@ -38,11 +43,8 @@ Server::Server(const Config& config, Log& log) : config_(config), log_(log) {}
 // them.
 Server::~Server() {
   if (!threads_.empty()) stop();
-  for (const Listener& listener : listeners_) {
-    for (const LooseSocket socket : listener.group.sockets) {
-      if (socket.handle >= 0) ::close(socket.handle);
-    }
-  }
+  for (const Listener& listener : listeners_) close_unclaimed(listener.group.sockets);
+  for (const StreamListener& listener : stream_listeners_) close_unclaimed(listener.group.sockets);
 }
 
 Result<Done, std::string> Server::start(Signals& signals) {
@@ -69,6 +71,7 @@ Result<Done, std::string> Server::start(Signals& signals) {
     return tried;
   }
   make_policy();
+  if (auto loaded = load_tls_context(); !loaded) return loaded;
   if (auto made = make_shards(); !made) return made;
   // Still as root, whose directory the ready file may be in. Every listener is bound and keeps what
   // arrives until its shard runs.
@@ -203,6 +206,14 @@ bool Server::will_drop_root() const {
   return account && account->user != 0;
 }
 
+// Those of clients, and those that TCP allocations have with peers.
+uint32_t Server::wanted_connections() const {
+  const bool has_streams = std::ranges::any_of(
+      config_.listeners, [](const ListenerUri& listener) { return is_stream(listener.transport); });
+  if (!has_streams) return 0;
+  return config_.stream_limits.connections + workers_ * config_.limits.tcp_connections;
+}
+
 void Server::choose_capacity() {
   const auto count = [&](bool is_v4) {
     return static_cast<uint32_t>(std::ranges::count(relay_addresses_, is_v4, &IpAddress::is_v4));
@@ -215,69 +226,17 @@ void Server::choose_capacity() {
       .relay_ports = config_.relay.ports.size(),
       .allocation_limit = config_.limits.allocations,
       .reservation_limit = config_.limits.reservations,
+      .connections = wanted_connections(),
   };
   const uint64_t descriptors = raise_descriptor_limit(wanted_descriptors(needs));
   const Capacity capacity = compute_capacity(needs, descriptors);
   // A shard may by chance get all of the clients.
   const uint64_t sockets = std::min<uint64_t>(descriptors, wanted_descriptors(needs));
   max_sockets_ = static_cast<uint32_t>(std::clamp<uint64_t>(sockets, 1'024, 1'048'576));
+  // Its listeners besides.
+  max_streams_ = std::max<uint32_t>(1'024, capacity.connections);
   twins_ = capacity.twins / workers_;
   log_.info("capacity", {{"allocations", capacity.allocations}, {"because", capacity.said}});
-}
-
-Result<Done, std::string> Server::open_listeners(Signals& signals) {
-  const bool are_defaults = config_.listeners == default_listeners();
-  for (const ListenerUri& uri : config_.listeners) {
-    UdpSocketSpec spec;
-    spec.kind = SocketKind::listener;
-    spec.address = uri.address;
-    spec.reuse_port = true;
-    spec.freebind = config_.server.freebind;
-    spec.receive_buffer = spec.send_buffer = static_cast<int>(config_.server.listener_buffer);
-    spec.busy_poll = config_.server.busy_poll;
-    auto group = open_listener(uri, spec, signals);
-    if (!group && are_defaults && group.error() == OpenError::family_not_supported) {
-      // Nobody asked for it by name.
-      log_.info("this kernel lacks the family of a default listener", {{"uri", uri.to_string()}});
-      continue;
-    }
-    if (!group) {
-      return Failure{uri.to_string() + ": " + std::string{text_of(group.error())} +
-                     (stopped_while_waiting_ ? "; stopped while waiting for it" : "")};
-    }
-
-    UdpSocket first{group->sockets.front().handle};
-    uris_.push_back({uri.transport, group->address});
-    log_.info("listening",
-              {{"uri", uris_.back().to_string()},
-               {"receive_buffer", static_cast<uint64_t>(first.granted_receive_buffer())},
-               {"send_buffer", static_cast<uint64_t>(first.granted_send_buffer())}});
-    first.release();
-    spec.address = group->address;
-    listeners_.push_back({spec, std::move(*group)});
-  }
-  if (listeners_.empty()) return Failure{std::string{"this kernel has neither IPv4 nor IPv6"}};
-  return Done{};
-}
-
-// At boot an address may come later than we do; anything else that is wrong stays wrong.
-Result<ListenerGroup, OpenError> Server::open_listener(const ListenerUri& uri,
-                                                       const UdpSocketSpec& spec,
-                                                       Signals& signals) {
-  for (auto waited = 0s;; waited += 1s) {
-    auto group = open_listener_group(spec, workers_, segmentation_.gro);
-    if (group || group.error() != OpenError::address_not_available || waited >= kAddressPatience) {
-      return group;
-    }
-    if (waited == 0s) {
-      log_.warn("the address is not there yet; trying again each second",
-                {{"uri", uri.to_string()}, {"for", "30s"}});
-    }
-    if (signals.wait(1s) == ServerSignal::stop) {
-      stopped_while_waiting_ = true;
-      return group;
-    }
-  }
 }
 
 void Server::make_policy() {
@@ -291,6 +250,24 @@ void Server::make_policy() {
   quota_.emplace(QuotaLimits{config_.limits.allocations, config_.limits.allocations_per_user,
                              config_.limits.allocations_per_client_ip});
   ports_.emplace(relay_addresses_, config_.relay.ports);
+  tcp_ports_.emplace(relay_addresses_, config_.relay.ports);
+  const StreamLimits& streams = config_.stream_limits;
+  connections_.emplace(ConnectionLimits::Settings{
+      streams.connections, streams.connections_per_source, streams.handshakes});
+}
+
+Result<Done, std::string> Server::load_tls_context() {
+  TlsSettings settings;
+  for (const CertificateFiles& files : config_.tls.all()) {
+    settings.certificates.push_back({.certificate_file = files.certificate, .key_file = files.key});
+  }
+  if (settings.certificates.empty()) return Done{};
+  settings.alpn = {"stun.turn", "stun.nat-discovery"};
+  settings.minimum_version = config_.tls.minimum_version;
+  auto loaded = TlsContext::load(settings, TlsTicketKeys::make(Clock().now()));
+  if (!loaded) return Failure{loaded.error()};
+  tls_context_ = std::move(*loaded);
+  return Done{};
 }
 
 Result<Done, std::string> Server::make_shards() {
@@ -311,6 +288,7 @@ Result<Done, std::string> Server::make_shards() {
   shortcuts_.emplace(workers_);
   LoopSettings loop;
   loop.max_sockets = max_sockets_;
+  loop.max_streams = max_streams_;
   loop.twins = twins_;
   loop.gso = segmentation_.gso;
   loop.gro = segmentation_.gro;
@@ -322,17 +300,12 @@ Result<Done, std::string> Server::make_shards() {
     log_.warn("I/O is epoll instead", {{"because", made->fell_back_because}});
   }
   for (uint8_t i = 0; i < workers_; ++i) {
-    const SharedWorld world{*policy_, *quota_, *ports_, *channel_, events_, *shortcuts_};
+    const SharedWorld world{*policy_, *quota_,     *ports_,     *channel_,
+                            events_,  *shortcuts_, *tcp_ports_, *connections_};
     shards_.push_back(
         std::make_unique<Shard>(shard_settings(i), world, make_authenticator(config_, keys->keys),
                                 std::make_unique<CsprngRandom>(), std::move(made->loops[i])));
-    for (Listener& listener : listeners_) {
-      const LooseSocket socket = std::exchange(listener.group.sockets[i], {});
-      const auto opened =
-          shards_.back()->listen(socket, listener.spec, server_address(listener.group.address));
-      if (!opened)
-        return Failure{"a listener cannot be read: " + std::string{text_of(opened.error())}};
-    }
+    if (auto handed = hand_listeners_to(*shards_.back(), i); !handed) return handed;
   }
   return Done{};
 }
@@ -350,6 +323,15 @@ ShardSettings Server::shard_settings(uint8_t shard) const {
   settings.relay_socket.receive_buffer = static_cast<int>(config_.server.relay_buffer);
   settings.relay_socket.send_buffer = static_cast<int>(config_.server.relay_buffer);
   settings.relay_socket.freebind = config_.server.freebind;
+  const StreamLimits& streams = config_.stream_limits;
+  settings.relay.limits.tcp_connections_per_allocation = streams.tcp_connections_per_allocation;
+  settings.streams.handshake_timeout = streams.handshake_timeout;
+  settings.streams.first_message_timeout = streams.first_message_timeout;
+  settings.streams.idle_timeout = streams.idle_timeout;
+  settings.streams.queue_bytes = streams.stream_queue;
+  settings.streams.queue_age = streams.stream_queue_age;
+  settings.streams.proxies = config_.proxy.from;
+  settings.streams.tls = tls_context_;
   settings.reports_auth_failures = log_.is_enabled(LogLevel::debug);
   return settings;
 }
@@ -433,7 +415,8 @@ void Server::log_events() {
 
 void Server::log_counters() {
   for (const auto& shard : shards_) {
-    statistics_.add(shard->relay_counters(), shard->loop_counters(), shard->shortcut_counters());
+    statistics_.add(shard->relay_counters(), shard->loop_counters(), shard->shortcut_counters(),
+                    shard->stream_counters());
   }
   if (events_.lost() > 0) log_.info("more happened than was logged", {{"events", events_.lost()}});
   log_statistics(log_, statistics_);

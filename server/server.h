@@ -10,9 +10,11 @@
 #include "auth/peer_policy.h"
 #include "auth/quota.h"
 #include "io/make_loop.h"
+#include "io/stream_socket.h"
 #include "io/udp_socket.h"
 #include "protocol/result.h"
 #include "server/config.h"
+#include "server/connection_limits.h"
 #include "server/interfaces.h"
 #include "server/log.h"
 #include "server/shard.h"
@@ -44,17 +46,29 @@ class Server {
     UdpSocketSpec spec;
     ListenerGroup group;
   };
+  struct StreamListener {
+    TakesPlain plain;
+    StreamListenerGroup group;
+  };
 
   Result<Done, std::string> choose_io();
   void choose_capacity();
   Result<Done, std::string> choose_relay_addresses();
   Result<Done, std::string> check_relay_addresses();
   bool will_drop_root() const;
+  uint32_t wanted_connections() const;
   Result<Done, std::string> open_listeners(Signals& signals);
-  Result<ListenerGroup, OpenError> open_listener(const ListenerUri& uri, const UdpSocketSpec& spec,
-                                                 Signals& signals);
+  /// What could not be opened, and why; `false`: this kernel lacks the family, and nobody minds.
+  Result<bool, std::string> open_datagram_listener(const ListenerUri& uri, Signals& signals);
+  Result<bool, std::string> open_stream_listener(const ListenerUri& uri, Signals& signals);
+  template <class Open>
+  auto open_patiently(const ListenerUri& uri, Signals& signals, Open open) -> decltype(open());
+  template <class Error>
+  Result<bool, std::string> not_opened(const ListenerUri& uri, Error error);
   void make_policy();
+  Result<Done, std::string> load_tls_context();
   Result<Done, std::string> make_shards();
+  Result<Done, std::string> hand_listeners_to(Shard& shard, uint8_t index);
   ShardSettings shard_settings(uint8_t shard) const;
   Result<Done, std::string> drop_root();
   Result<Done, std::string> start_threads();
@@ -69,12 +83,14 @@ class Server {
   IoKind io_{};
   SegmentationSupport segmentation_;
   uint32_t max_sockets_ = 0;  ///< of one loop
+  uint32_t max_streams_ = 0;  ///< likewise
   uint32_t twins_ = 0;        ///< likewise
   std::vector<LocalAddress> locals_;
   std::vector<IpAddress> relay_addresses_;
   DefaultFamily default_family_{};
   std::vector<ExternalAddress> external_;
   std::vector<Listener> listeners_;
+  std::vector<StreamListener> stream_listeners_;
   std::vector<ListenerUri> uris_;
 
   // What shards stand on, so it goes after them.
@@ -82,6 +98,9 @@ class Server {
   std::optional<PeerPolicy> policy_;
   std::optional<QuotaLedger> quota_;
   std::optional<SharedPorts> ports_;
+  std::optional<SharedPorts> tcp_ports_;
+  std::optional<ConnectionLimits> connections_;
+  std::shared_ptr<const TlsContext> tls_context_;
   std::optional<ShardChannel> channel_;
   std::optional<ShortcutRings> shortcuts_;
   std::vector<std::unique_ptr<Shard>> shards_;

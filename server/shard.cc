@@ -6,26 +6,10 @@
 #include <bit>
 #include <utility>
 
+#include "server/socket_tags.h"
+
 namespace uturn {
 namespace {
-
-// A socket's tag: a listener's index, or a relay socket's owner.
-//
-//   63      62      61 … 32      31 … 0
-//   relay   IPv6    generation   slot
-constexpr uint64_t kRelayBit = uint64_t{1} << 63;
-constexpr uint64_t kIpv6Bit = uint64_t{1} << 62;
-
-uint64_t pack(RelayTag tag) {
-  CHECK(tag.allocation.generation <= kMaxGeneration);
-  return kRelayBit | (tag.family == AddressFamily::ipv6 ? kIpv6Bit : 0) |
-         uint64_t{tag.allocation.generation} << 32 | tag.allocation.slot;
-}
-
-RelayTag unpack(uint64_t tag) {
-  return {{static_cast<uint32_t>(tag), static_cast<uint32_t>(tag >> 32) & kMaxGeneration},
-          (tag & kIpv6Bit) != 0 ? AddressFamily::ipv6 : AddressFamily::ipv4};
-}
 
 SocketFailure failure_of(OpenError error) {
   const bool is_of_this_address =
@@ -46,11 +30,14 @@ Shard::Shard(ShardSettings settings, SharedWorld world,
       authenticator_(std::move(authenticator)),
       random_(std::move(random)),
       loop_(std::move(loop)),
+      now_(loop_->now()),
+      streams_(*loop_, now_, settings_.streams.queue_bytes, settings_.streams.queue_age),
+      clients_(settings_.streams, streams_, world.connections, *this),
+      peers_(streams_, clients_, *this),
       relay_(settings_.relay,
              RelayWorld{*authenticator_, world.policy, world.quota, world.ports, *this, *this,
-                        *this, *this, *random_},
-             loop_->now()),
-      now_(loop_->now()) {}
+                        *this, *this, *random_, TcpRelaying{world.tcp_ports, peers_}},
+             now_) {}
 
 Shard::~Shard() = default;
 
@@ -71,6 +58,22 @@ Result<SocketId, OpenError> Shard::listen(const UdpSocketSpec& spec) {
   return opened;
 }
 
+Result<SocketId, StreamError> Shard::listen(LooseSocket socket, TakesPlain plain) {
+  auto opened = loop_->streams().adopt_listener(socket, clients_.listeners());
+  if (!opened) return opened;
+  clients_.add_listener(plain);
+  stream_listeners_.push_back(*opened);
+  return opened;
+}
+
+Result<SocketId, StreamError> Shard::listen(const StreamSpec& spec, TakesPlain plain) {
+  auto opened = loop_->streams().listen(spec, clients_.listeners());
+  if (!opened) return opened;
+  clients_.add_listener(plain);
+  stream_listeners_.push_back(*opened);
+  return opened;
+}
+
 void Shard::run() {
   start();
   while (!stopping_) pass(kNever);
@@ -80,13 +83,18 @@ void Shard::run() {
 void Shard::start() { loop_->start(); }
 
 void Shard::pass(Instant wake_at) {
-  loop_->run_pass(*this, std::min(wake_at, relay_.next_deadline()));
+  loop_->run_pass(*this, std::min(wake_at, next_deadline()));
   release_shortcuts();
   now_ = loop_->now();
   relay_.expire(now_);
+  while (const auto given_up = relay_.next_given_up(now_)) carry_out(given_up);
+  clients_.end_pass();
+  streams_.end_pass();
 }
 
 void Shard::close() {
+  for (const SocketId id : std::exchange(stream_listeners_, {})) loop_->streams().close(id);
+  clients_.close_all();
   relay_.close_all();
   discard_messages();
   loop_->flush();
@@ -95,13 +103,18 @@ void Shard::close() {
   for (const SocketId id : std::exchange(listener_sockets_, {})) loop_->close(id);
 }
 
-// Reservations on their way to us are in nobody's table: they end here.
 void Shard::discard_messages() {
-  const auto end = [&](ShardMessage message) {
-    auto* reply = std::get_if<ReservationReply>(&message);
-    if (reply && reply->reservation) drop(reply->reservation->socket);
-  };
+  const auto end = [&](ShardMessage message) { discard(std::move(message)); };
   while (world_.channel.receive(settings_.relay.shard, end)) {
+  }
+}
+
+// Reservations and connections under way are in nobody's table: they end here.
+void Shard::discard(ShardMessage message) {
+  if (const auto* reply = std::get_if<ReservationReply>(&message)) {
+    if (reply->reservation) drop(reply->reservation->socket);
+  } else if (const auto* client = std::get_if<std::unique_ptr<MovingClient>>(&message)) {
+    loop_->close_loose((*client)->socket);
   }
 }
 
@@ -110,8 +123,9 @@ void Shard::on_datagrams(std::span<ReceivedDatagram> batch) {
   for (const ReceivedDatagram& datagram : batch) {
     if ((datagram.tag & kRelayBit) != 0) {
       const IpFields ip{datagram.dscp, datagram.ecn, datagram.ttl, false, {}};
-      carry_out(datagram, relay_.on_peer_packet(unpack(datagram.tag), peer_address(datagram.from),
-                                                ip, datagram.packet, now_));
+      const Outcome outcome = relay_.on_peer_packet(
+          unpack(datagram.tag), peer_address(datagram.from), ip, datagram.packet, now_);
+      if (const auto* forward = std::get_if<Forward>(&outcome)) carry_out(*forward);
       continue;
     }
     const ServerAddress& listener = listeners_[datagram.tag];
@@ -121,19 +135,74 @@ void Shard::on_datagrams(std::span<ReceivedDatagram> batch) {
                           datagram.dscp,
                           datagram.ecn,
                           datagram.ttl};
-    carry_out(datagram, relay_.on_client_packet(arrival, datagram.packet, now_));
+    carry_out(arrival, relay_.on_client_packet(arrival, datagram.packet, now_));
   }
   wake_others();
 }
 
-void Shard::carry_out(const ReceivedDatagram& datagram, const Outcome& outcome) {
+// Of clients, or of peers to a TCP relayed transport address.
+void Shard::on_accepted(std::span<const AcceptedStream> batch) {
+  now_ = loop_->now();
+  for (const AcceptedStream& accepted : batch) {
+    if (!accepted.socket.is_valid()) continue;  // closed by the one before it
+    if ((accepted.listener_tag & kRelayBit) == 0) {
+      clients_.on_accepted(accepted);
+      continue;
+    }
+    peers_.on_accepted(accepted.socket);
+    const Outcome outcome = relay_.on_peer_connection(
+        unpack(accepted.listener_tag), accepted.socket, peer_address(accepted.from), now_);
+    if (const auto* attempt = std::get_if<Forward>(&outcome)) {
+      clients_.send(attempt->via, {{}, attempt->payload}, Droppable::no);
+    }
+  }
+}
+
+void Shard::on_stream_events(std::span<const StreamEvent> batch) {
+  now_ = loop_->now();
+  for (const StreamEvent& event : batch) {
+    switch (static_cast<StreamRole>(event.tag)) {
+      case StreamRole::none:
+        break;
+      case StreamRole::client:
+        clients_.on_event(event);
+        break;
+      case StreamRole::peer:
+        peers_.on_peer_event(event);
+        break;
+      case StreamRole::joined_client:
+        peers_.on_client_event(event);
+        break;
+    }
+  }
+  wake_others();
+}
+
+std::optional<HandOver> Shard::on_frame(const Arrival& arrival, const Packet& packet) {
+  return carry_out(arrival, relay_.on_client_packet(arrival, packet, now_));
+}
+
+void Shard::on_joined(std::unique_ptr<ClientStream> client, Bytes first) {
+  peers_.begin(std::move(client), first);
+}
+
+void Shard::hand_over(uint8_t shard, std::unique_ptr<MovingClient> client) {
+  auto refused = world_.channel.send(settings_.relay.shard, shard, std::move(client));
+  if (refused) discard(std::move(*refused));
+}
+
+// What a client's packet comes to. A HandOver is for whoever has its connection.
+std::optional<HandOver> Shard::carry_out(const Arrival& arrival, const Outcome& outcome) {
   if (const auto* forward = std::get_if<Forward>(&outcome)) {
     carry_out(*forward);
-  } else if (const auto* answer = std::get_if<Answer>(&outcome)) {
-    loop_->send({datagram.socket, datagram.from, {}, answer->message, answer->ip});
+  } else if (const auto* answered = std::get_if<Answer>(&outcome)) {
+    answer(arrival, *answered);
   } else if (const auto* shortcut = std::get_if<Shortcut>(&outcome)) {
     carry_out(*shortcut);
+  } else if (const auto* elsewhere = std::get_if<HandOver>(&outcome)) {
+    return *elsewhere;
   }
+  return std::nullopt;
 }
 
 // To peers and to most clients by the loop; other clients have connections or sessions.
@@ -145,6 +214,9 @@ void Shard::carry_out(const Forward& forward) {
       break;
     case Transport::tcp:
     case Transport::tls:
+      clients_.send(forward.via, {forward.header, forward.payload, forward.padding},
+                    Droppable::yes);
+      break;
     case Transport::dtls:
       CHECK(false);  // no listener brings such a client
   }
@@ -164,6 +236,8 @@ void Shard::answer(const Arrival& arrival, const Answer& answer) {
       break;
     case Transport::tcp:
     case Transport::tls:
+      clients_.send(arrival.listener, {{}, answer.message}, Droppable::no);
+      break;
     case Transport::dtls:
       CHECK(false);  // no listener brings such a client
   }
@@ -237,6 +311,7 @@ void Shard::on_wake() {
   const bool has_messages = world_.channel.receive(
       settings_.relay.shard, [&](ShardMessage message) { handle(std::move(message)); });
   const bool has_shortcuts = take_shortcuts();
+  wake_others();
   if (has_messages || has_shortcuts) loop_->wake();
 }
 
@@ -247,14 +322,15 @@ void Shard::handle(ShardMessage message) {
         ReservationReply{claim->waiting,
                          relay_.surrender_reservation(claim->token, claim->username, now_)});
     // A full ring: the reservation has nowhere to go, and the request expires unanswered.
-    auto* reply = refused ? std::get_if<ReservationReply>(&*refused) : nullptr;
-    if (reply && reply->reservation) drop(reply->reservation->socket);
+    if (refused) discard(std::move(*refused));
   } else if (auto* reply = std::get_if<ReservationReply>(&message)) {
     carry_out(relay_.on_reservation(reply->waiting, std::move(reply->reservation), now_));
   } else if (auto* user = std::get_if<UserReply>(&message)) {
     carry_out(relay_.on_user_answer(user->ticket, user->answer, now_));
   } else if (auto* errand = std::get_if<std::unique_ptr<ShardErrand>>(&message)) {
     (*errand)->run(*this);
+  } else if (auto* client = std::get_if<std::unique_ptr<MovingClient>>(&message)) {
+    clients_.adopt(std::move(*client));
   } else {
     stopping_ = true;
   }

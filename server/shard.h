@@ -11,6 +11,8 @@
 #include "auth/quota.h"
 #include "auth/random.h"
 #include "io/loop.h"
+#include "server/client_streams.h"
+#include "server/peer_streams.h"
 #include "server/relay/relay.h"
 #include "server/shard_channel.h"
 #include "server/shard_events.h"
@@ -27,18 +29,29 @@ struct SharedWorld {
   ShardChannel& channel;
   ShardEvents& events;
   ShortcutRings& shortcuts;
+  RelayPorts& tcp_ports;  ///< of TCP allocations
+  ConnectionLimits& connections;
 };
 
 struct ShardSettings {
   RelaySettings relay;
-  UdpSocketSpec relay_socket;          ///< address left open
+  UdpSocketSpec relay_socket;  ///< address left open
+  StreamSettings streams{};
   bool reports_auth_failures = false;  ///< the log wants them (debug)
 };
 
 /// Life of a datagram: on_datagrams -> Relay -> carry_out -> Loop::send, in the same buffer.
+/// Life of a stream's frame: ClientStreams -> on_frame -> Relay -> carry_out, and the other way
+/// round carry_out -> ClientStreams::send; the connections are written to when the pass ends.
 ///
 /// On cache lines of its own, as its loop is: no shard writes, per packet, what another one reads.
-class alignas(64) Shard final : LoopHandler, RelaySockets, AnswerSpace, OtherShards, RelayObserver {
+class alignas(64) Shard final : LoopHandler,
+                                RelaySockets,
+                                AnswerSpace,
+                                OtherShards,
+                                RelayObserver,
+                                ClientHandler,
+                                PeerHandler {
  public:
   Shard(ShardSettings settings, SharedWorld world, std::unique_ptr<Authenticator> authenticator,
         std::unique_ptr<Random> random, std::unique_ptr<Loop> loop);
@@ -50,10 +63,21 @@ class alignas(64) Shard final : LoopHandler, RelaySockets, AnswerSpace, OtherSha
                                      const ServerAddress& address);
   /// The same where the loop opens the socket itself: the simulation.
   Result<SocketId, OpenError> listen(const UdpSocketSpec& spec);
+  /// One of a group of stream listeners, which listens already.
+  Result<SocketId, StreamError> listen(LooseSocket socket, TakesPlain plain);
+  Result<SocketId, StreamError> listen(const StreamSpec& spec, TakesPlain plain);
+
+  /// For handshakes that begin from now on; on the shard's thread (shard_errand.h).
+  void set_tls_context(std::shared_ptr<const TlsContext> context) {
+    clients_.set_tls_context(std::move(context));
+  }
 
   void run();    ///< the thread's body: passes until StopShard, then everything is closed
   void start();  ///< run() in single steps: start, pass …, close
   void pass(Instant wake_at);
+  Instant next_deadline() const {
+    return std::min(relay_.next_deadline(), clients_.next_deadline());
+  }
   bool is_stopping() const { return stopping_; }
   void close();
   /// Once more when every shard has closed: one that closed later may have answered us.
@@ -64,12 +88,27 @@ class alignas(64) Shard final : LoopHandler, RelaySockets, AnswerSpace, OtherSha
   const RelayCounters& relay_counters() const { return relay_.counters(); }
   const LoopCounters& loop_counters() const { return loop_->counters(); }
   const ShortcutCounters& shortcut_counters() const { return shortcut_counters_; }
+  StreamCounters stream_counters() const { return streams_.total(); }
   const Relay& relay() const { return relay_; }
 
  private:
   void on_datagrams(std::span<ReceivedDatagram> batch) override;
   void on_icmp_error(const IcmpError& error) override;
   void on_wake() override;
+  void on_accepted(std::span<const AcceptedStream> batch) override;
+  void on_stream_events(std::span<const StreamEvent> batch) override;
+
+  std::optional<HandOver> on_frame(const Arrival& arrival, const Packet& packet) override;
+  void on_client_gone(const FiveTuple& five_tuple) override { relay_.on_client_gone(five_tuple); }
+  bool has_allocation(const FiveTuple& five_tuple) const override {
+    return relay_.has_allocation(five_tuple, now_);
+  }
+  void on_joined(std::unique_ptr<ClientStream> client, Bytes first) override;
+  void hand_over(uint8_t shard, std::unique_ptr<MovingClient> client) override;
+  void on_connected(ConnectionId id) override { carry_out(relay_.on_connected(id, now_)); }
+  void on_connection_ended(ConnectionId id) override {
+    carry_out(relay_.on_connection_ended(id, now_));
+  }
 
   Result<SocketId, SocketFailure> open(const RelayedAddress& address, RelayTag tag) override;
   void close(SocketId id) override { loop_->close(id); }
@@ -87,7 +126,7 @@ class alignas(64) Shard final : LoopHandler, RelaySockets, AnswerSpace, OtherSha
   void on_auth_failure(AuthFailure why, const ClientAddress& client) override;
   void on_ports_exhausted(AddressFamily family) override;
 
-  void carry_out(const ReceivedDatagram& datagram, const Outcome& outcome);
+  std::optional<HandOver> carry_out(const Arrival& arrival, const Outcome& outcome);
   void answer(const Arrival& arrival, const Answer& answer);
   void carry_out(const Forward& forward);
   void carry_out(const std::optional<Resumed>& resumed);
@@ -96,6 +135,7 @@ class alignas(64) Shard final : LoopHandler, RelaySockets, AnswerSpace, OtherSha
   bool take_shortcuts();
   void release_shortcuts();
   void handle(ShardMessage message);
+  void discard(ShardMessage message);
   UdpSocketSpec relay_socket_at(const RelayedAddress& address) const;
 
   ShardSettings settings_;
@@ -103,10 +143,14 @@ class alignas(64) Shard final : LoopHandler, RelaySockets, AnswerSpace, OtherSha
   std::unique_ptr<Authenticator> authenticator_;
   std::unique_ptr<Random> random_;
   std::unique_ptr<Loop> loop_;
-  Relay relay_;
   Now now_;
-  std::vector<ServerAddress> listeners_;  ///< by tag
+  SharedStreams streams_;
+  ClientStreams clients_;
+  PeerStreams peers_;
+  Relay relay_;
+  std::vector<ServerAddress> listeners_;  ///< of datagrams, by tag
   std::vector<SocketId> listener_sockets_;
+  std::vector<SocketId> stream_listeners_;
   std::vector<AddressRange> denied_;  ///< told already
   Instant next_exhausted_event_{};
   uint64_t to_wake_ = 0;  ///< shards, by bit, that were handed a datagram in this batch

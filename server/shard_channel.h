@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "auth/user_directory.h"
+#include "server/client_stream.h"
 #include "server/relay/pending_table.h"
 #include "server/relay/reservation_table.h"
 #include "server/spsc_ring.h"
@@ -48,8 +49,9 @@ class ShardErrand {
   virtual void run(Shard& shard) = 0;
 };
 
+/// A MovingClient comes for its ConnectionBind: the connection it names is this shard's.
 using ShardMessage = std::variant<ReservationClaim, ReservationReply, UserReply, StopShard,
-                                  std::unique_ptr<ShardErrand>>;
+                                  std::unique_ptr<ShardErrand>, std::unique_ptr<MovingClient>>;
 
 inline constexpr uint8_t kMaxShards = 64;  ///< rings grow with its square
 

@@ -3,6 +3,8 @@
 
 #include <array>
 #include <bit>
+#include <span>
+#include <string>
 
 namespace uturn {
 namespace {
@@ -18,25 +20,31 @@ void add_up(Counters& sum, const Counters& part) {
   sum = std::bit_cast<Counters>(words);
 }
 
-}  // namespace
-
-void Statistics::add(const RelayCounters& relay, const LoopCounters& loop,
-                     const ShortcutCounters& shortcuts) {
-  add_up(relay_, relay);
-  add_up(loop_, loop);
-  add_up(shortcuts_, shortcuts);
-}
-
-std::string Statistics::drops_text() const {
+/// "idle:2 not_turn:1", what never happened left out.
+template <class Reason>
+std::string counts_text(std::span<const uint64_t> counts) {
   std::string text;
-  for (size_t i = 0; i < kDropReasons; ++i) {
-    if (relay_.drops[i] == 0) continue;
+  for (size_t i = 0; i < counts.size(); ++i) {
+    if (counts[i] == 0) continue;
     if (!text.empty()) text += ' ';
-    text +=
-        std::string{name_of(static_cast<DropReason>(i))} + ':' + std::to_string(relay_.drops[i]);
+    text += std::string{name_of(static_cast<Reason>(i))} + ':' + std::to_string(counts[i]);
   }
   return text;
 }
+
+}  // namespace
+
+void Statistics::add(const RelayCounters& relay, const LoopCounters& loop,
+                     const ShortcutCounters& shortcuts, const StreamCounters& streams) {
+  add_up(relay_, relay);
+  add_up(loop_, loop);
+  add_up(shortcuts_, shortcuts);
+  add_up(streams_, streams);
+}
+
+std::string Statistics::drops_text() const { return counts_text<DropReason>(relay_.drops); }
+
+std::string Statistics::closed_text() const { return counts_text<CloseReason>(streams_.closed); }
 
 std::string Statistics::errors_text() const {
   std::string text;
@@ -52,6 +60,7 @@ void log_statistics(const Log& log, const Statistics& sum) {
   const RelayCounters& relay = sum.relay();
   const LoopCounters& loop = sum.loop();
   const ShortcutCounters& shortcuts = sum.shortcuts();
+  const StreamCounters& streams = sum.streams();
   log.info("stopped", {{"datagrams_in", loop.datagrams_in},
                        {"datagrams_out", loop.datagrams_out},
                        {"forwarded_to_peer", relay.to_peers},
@@ -78,6 +87,15 @@ void log_statistics(const Log& log, const Statistics& sum) {
                        {"kernel_drops", loop.kernel_drops},
                        {"send_drops", loop.send_would_block_drops + loop.send_error_drops},
                        {"truncated_drops", loop.truncated_drops + loop.control_truncated_drops},
+                       {"handshakes", streams.handshakes},
+                       {"handshakes_done", streams.handshakes_done},
+                       {"handshakes_resumed", streams.handshakes_resumed},
+                       {"closed", sum.closed_text()},
+                       {"stream_drops", streams.dropped_full + streams.dropped_old +
+                                            streams.dropped_without_block + streams.dropped_gone},
+                       {"handed_over", streams.handed_over},
+                       {"joined", streams.joined},
+                       {"joined_failed", streams.joined_failed},
                        {"streams_accepted", loop.streams_accepted},
                        {"streams_refused", loop.streams_refused},
                        {"stream_reads", loop.stream_reads},

@@ -5,6 +5,7 @@
 #include "server/log.h"
 #include "server/relay/counters.h"
 #include "server/shortcut_rings.h"
+#include "server/streams/stream_counters.h"
 
 namespace uturn {
 
@@ -12,20 +13,24 @@ namespace uturn {
 class Statistics {
  public:
   void add(const RelayCounters& relay, const LoopCounters& loop,
-           const ShortcutCounters& shortcuts = {});
+           const ShortcutCounters& shortcuts = {}, const StreamCounters& streams = {});
   const RelayCounters& relay() const { return relay_; }
   const LoopCounters& loop() const { return loop_; }
   const ShortcutCounters& shortcuts() const { return shortcuts_; }
+  const StreamCounters& streams() const { return streams_; }
 
   /// "no_permission:3 too_short:1", what was never dropped left out.
   std::string drops_text() const;
   /// "401:12 437:1"
   std::string errors_text() const;
+  /// "idle:2 not_turn:1": why connections of clients were closed.
+  std::string closed_text() const;
 
  private:
   RelayCounters relay_;
   LoopCounters loop_;
   ShortcutCounters shortcuts_;
+  StreamCounters streams_;
 };
 
 /// The line a server ends with.

@@ -117,12 +117,6 @@ std::vector<std::string> find_tls_warnings(const Config& config, CalendarTime no
   if (has_dtls && config.tls.minimum_version == TlsVersion::tls1_3) {
     warnings.emplace_back("tls.minimum_version is 1.3: DTLS listeners speak 1.2 all the same");
   }
-  if (!config.tls.all().empty() && !is_served(Transport::tls)) {
-    warnings.emplace_back("tls: this version checks certificates and does not serve TLS and DTLS");
-  }
-  if (!config.proxy.from.empty() && !is_served(Transport::tcp)) {
-    warnings.emplace_back("proxy.from: this version does not serve the PROXY protocol");
-  }
   return warnings;
 }
 

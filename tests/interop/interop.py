@@ -4,6 +4,7 @@
 #
 # PATH may name coturn's turnserver instead: what fails against both is the tool's doing.
 import argparse
+import contextlib
 import os
 import re
 import socket
@@ -11,9 +12,10 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "harness"))
 import stun_message as stun
+from certificates import Certificate, certificate_directory
 from coturn import server_class
 from processes import Process, check, run_test
-from server import PASSWORD, SECRET, USER
+from server import PASSWORD, SECRET, USER, counters
 from turn_client import TurnClient, TurnError
 from turnutils import EchoPeer, expect_no_loss, expect_totals, uclient
 
@@ -21,6 +23,7 @@ from turnutils import EchoPeer, expect_no_loss, expect_totals, uclient
 FLAGS = ["--relay-ip", "127.0.0.1", "--relay-ip", "::1", "--channels", "rfc5766",
          "--allow-peer", "127.0.0.0/8", "--allow-peer", "::1/128"]
 LISTEN = ("udp://127.0.0.1:0", "udp://[::1]:0")
+STREAMS = ("udp://127.0.0.1:0", "tcp://127.0.0.1:0", "tcp://[::1]:0", "tls://127.0.0.1:0")
 
 options = None
 
@@ -40,6 +43,34 @@ def between_clients(*arguments, workers=1, **more):
     with start_server(workers) as server:
         expect_no_loss(server, "-y", *arguments, "-n", "25", **more)
         server.stop()
+
+
+def over_streams(*arguments, scheme, workers=1, **more):
+    """Over TCP (-t) or TLS (-t -S), through a peer; `scheme` is the listener's."""
+    with stream_server(workers) as server, EchoPeer(server) as peer:
+        expect_no_loss(server, "-t", *arguments, "-n", "25", "-e", peer.host, "-r", str(peer.port),
+                       scheme=scheme, **more)
+        totals = counters(server.stop())
+        check(totals["handshakes"] == ("-S" in arguments) * totals["handshakes_done"],
+              f"TLS handshakes: {totals}")
+
+
+def tcp_allocations(*arguments, scheme="tcp", workers=1, **more):
+    """RFC 6062: -T asks for TCP allocations, whose clients connect to each other (-y). A worker is
+    the connection's by chance, so that with several of them data connections change theirs."""
+    with stream_server(workers) as server:
+        expect_no_loss(server, "-T", "-y", *arguments, "-n", "25", scheme=scheme, **more)
+        totals = counters(server.stop())
+        check(totals["joined"] > 0 and totals["joined_failed"] == 0, f"data connections: {totals}")
+
+
+@contextlib.contextmanager
+def stream_server(workers):
+    with certificate_directory() as directory:
+        flags = FLAGS + Certificate(directory, "turn").flags
+        with server_class(options.server)(options.server, options.io, workers, STREAMS,
+                                          flags) as server:
+            yield server
 
 
 def dual_allocation(*arguments, to_peer):
@@ -162,6 +193,21 @@ CASES = {
     "channels-4-workers": lambda: through_peer("-m", "8", workers=4),
     "indications-4-workers": lambda: through_peer("-s", "-m", "8", workers=4),
     "100-clients-4-workers": lambda: through_peer("-m", "100", workers=4, seconds=90),
+    # connections instead of datagrams; plain and TLS are told apart on each other's listeners
+    "tcp": lambda: over_streams(scheme="tcp"),
+    "tcp-indications": lambda: over_streams("-s", scheme="tcp"),
+    "tcp-padded-channels": lambda: over_streams("-l", "171", scheme="tcp"),
+    "tcp-ipv6-client": lambda: over_streams("-m", "4", scheme="tcp", family=socket.AF_INET6),
+    "tcp-4-workers": lambda: over_streams("-m", "16", scheme="tcp", workers=4),
+    "tcp-on-a-tls-listener": lambda: over_streams(scheme="tls"),
+    "tls": lambda: over_streams("-S", scheme="tls"),
+    "tls-indications": lambda: over_streams("-S", "-s", "-l", "1200", scheme="tls"),
+    "tls-4-workers": lambda: over_streams("-S", "-m", "16", scheme="tls", workers=4),
+    "tls-on-a-tcp-listener": lambda: over_streams("-S", scheme="tcp"),
+    # TCP allocations (RFC 6062)
+    "tcp-allocations": lambda: tcp_allocations(),
+    "tcp-allocations-4-workers": lambda: tcp_allocations("-m", "8", workers=4),
+    "tcp-allocations-over-tls": lambda: tcp_allocations("-S", scheme="tls", workers=4),
     # from one relayed address of the server to another
     "client-to-client": lambda: between_clients(),
     "client-to-client-without-rtcp": lambda: between_clients("-c"),

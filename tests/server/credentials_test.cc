@@ -64,7 +64,8 @@ TEST(Credentials, PrintsWhatAPageNeeds) {
   EXPECT_EQ(server["credential"], rest_password("north", "1700003600:alice"));
   EXPECT_THAT(server["urls"],
               ElementsAre("stun:192.0.2.1", "stun:[2001:db8::1]", "turn:192.0.2.1?transport=udp",
-                          "turn:[2001:db8::1]?transport=udp"));
+                          "turn:[2001:db8::1]?transport=udp", "turn:192.0.2.1?transport=tcp",
+                          "turn:[2001:db8::1]?transport=tcp"));
   EXPECT_EQ(err.str(), "");
 }
 

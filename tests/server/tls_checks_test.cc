@@ -152,16 +152,6 @@ TEST_F(TlsChecks, Tls13AloneDoesNotReachDtls) {
   EXPECT_THAT(warnings(), Contains(HasSubstr("DTLS listeners speak 1.2 all the same")));
 }
 
-TEST_F(TlsChecks, WhatIsNotServedYetIsTold) {
-  config_.tls.main = lasting("a.example");
-  config_.proxy.from = {*AddressRange::parse("192.0.2.0/24")};
-  EXPECT_EQ(is_served(Transport::tls),
-            testing::Value(warnings(), Not(Contains(HasSubstr("does not serve TLS and DTLS")))));
-  EXPECT_EQ(
-      is_served(Transport::tcp),
-      testing::Value(warnings(), Not(Contains(HasSubstr("does not serve the PROXY protocol")))));
-}
-
 TEST_F(TlsChecks, TheNameForClientsIsTheFirstThatIsOneHost) {
   EXPECT_EQ(certified_name(config_.tls), "");
   const TestKey key = make_ec_key();

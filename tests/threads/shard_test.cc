@@ -24,6 +24,7 @@ class TwoShards {
   TwoShards()
       : config_(loopback_config(IoWish::epoll, 2)),
         ports_(config_.relay.addresses, config_.relay.ports),
+        tcp_ports_(config_.relay.addresses, config_.relay.ports),
         channel_(2, [this](uint8_t shard) { shards_[shard]->wake(); }) {
     NonceKey key;
     CsprngRandom().fill(key.secret);
@@ -31,10 +32,12 @@ class TwoShards {
       ShardSettings settings;
       settings.relay.shard = i;
       settings.relay.shards = 2;
-      shards_[i] = std::make_unique<Shard>(
-          std::move(settings), SharedWorld{policy_, quota_, ports_, channel_, events_, shortcuts_},
-          make_authenticator(config_, {key}), std::make_unique<CsprngRandom>(),
-          make_epoll_loop({.max_sockets = 64}));
+      shards_[i] = std::make_unique<Shard>(std::move(settings),
+                                           SharedWorld{policy_, quota_, ports_, channel_, events_,
+                                                       shortcuts_, tcp_ports_, connections_},
+                                           make_authenticator(config_, {key}),
+                                           std::make_unique<CsprngRandom>(),
+                                           make_epoll_loop({.max_sockets = 64}));
       UdpSocketSpec spec;
       spec.kind = SocketKind::listener;
       spec.address = {*IpAddress::parse("127.0.0.1"), 0, 0};
@@ -66,6 +69,8 @@ class TwoShards {
   PeerPolicy policy_{PeerPolicy::Settings{}};
   QuotaLedger quota_{QuotaLimits{}};
   SharedPorts ports_;
+  SharedPorts tcp_ports_;
+  ConnectionLimits connections_{{}};
   ShardEvents events_;
   ShortcutRings shortcuts_{2};
   std::array<std::unique_ptr<Shard>, 2> shards_;

@@ -40,6 +40,8 @@ SimulatedServer::SimulatedServer(VirtualNetwork& network, const ServerSpec& spec
       policy_(policy_settings(spec)),
       quota_({spec.limits.allocations, spec.limits.allocations_per_user, 0}),
       ports_(relay_ips(spec.relay_addresses), spec.ports, port_random_),
+      tcp_ports_(relay_ips(spec.relay_addresses), spec.ports, port_random_),
+      connections_(spec.connections),
       channel_(spec.shards, [this](uint8_t shard) { loops_[shard]->wake(); }),
       shortcuts_(spec.shards),
       busy_until_(spec.shards) {
@@ -54,8 +56,11 @@ SimulatedServer::SimulatedServer(VirtualNetwork& network, const ServerSpec& spec
     settings.relay.limits = limits_of_worker(spec.limits, spec.shards);
     settings.relay.shard = i;
     settings.relay.shards = spec.shards;
+    settings.streams = spec.streams;
     shards_.push_back(std::make_unique<Shard>(
-        settings, SharedWorld{policy_, quota_, ports_, channel_, events_, shortcuts_},
+        settings,
+        SharedWorld{policy_, quota_, ports_, channel_, events_, shortcuts_, tcp_ports_,
+                    connections_},
         authenticator(directories_.back()),
         std::make_unique<SeededRandom>(network.random().next_u64()), std::move(loop)));
     UdpSocketSpec listener_spec;
@@ -64,6 +69,11 @@ SimulatedServer::SimulatedServer(VirtualNetwork& network, const ServerSpec& spec
     listener_spec.reuse_port = true;
     listener_spec.receive_buffer = spec.listener_buffer;
     CHECK(shards_.back()->listen(listener_spec).has_value());
+    StreamSpec stream_spec;
+    stream_spec.address = listener();
+    stream_spec.reuse_address = true;
+    stream_spec.reuse_port = true;
+    CHECK(shards_.back()->listen(stream_spec, TakesPlain::yes).has_value());
     shards_.back()->start();
   }
 }
@@ -110,7 +120,7 @@ void SimulatedServer::run_ready() {
   for (bool any = true; any;) {
     any = false;
     for (uint8_t i = 0; i < spec_.shards; ++i) {
-      const bool has_work = loops_[i]->is_ready() || shards_[i]->relay().next_deadline() <= now;
+      const bool has_work = loops_[i]->is_ready() || shards_[i]->next_deadline() <= now;
       if (!has_work || busy_until_[i] > now) continue;
       const uint64_t before = shards_[i]->loop_counters().datagrams_in;
       shards_[i]->pass(now);
@@ -125,7 +135,7 @@ void SimulatedServer::run_ready() {
 Instant SimulatedServer::next_pass() const {
   Instant next = kNever;
   for (uint8_t i = 0; i < spec_.shards; ++i) {
-    const Instant wanted = loops_[i]->is_ready() ? Instant{} : shards_[i]->relay().next_deadline();
+    const Instant wanted = loops_[i]->is_ready() ? Instant{} : shards_[i]->next_deadline();
     next = std::min(next, std::max(wanted, busy_until_[i]));
   }
   return next;

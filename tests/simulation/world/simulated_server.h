@@ -19,6 +19,8 @@ struct ServerSpec {
   Limits limits;  ///< as an operator sets them: of all shards together
   LoopSettings loop{.batch = 16};
   int listener_buffer = UdpSocketSpec{}.receive_buffer;
+  StreamSettings streams{};
+  ConnectionLimits::Settings connections{};
   Duration work_per_datagram{};  ///< how long a core is busy with one; zero: no time at all
 };
 
@@ -27,6 +29,7 @@ class SimulatedServer {
   SimulatedServer(VirtualNetwork& network, const ServerSpec& spec);
   ~SimulatedServer();
 
+  /// Of datagrams, and of connections.
   static TransportAddress listener() { return *TransportAddress::parse("192.0.2.10:3478"); }
   static IpAddress relay_ip() { return relay_ips(1).front(); }
   static std::vector<IpAddress> relay_ips(uint8_t count);  ///< 192.0.2.20 and the next ones
@@ -58,6 +61,8 @@ class SimulatedServer {
   PeerPolicy policy_;
   QuotaLedger quota_;
   PortPools ports_;
+  PortPools tcp_ports_;
+  ConnectionLimits connections_;
   ShardEvents events_;
   ShardChannel channel_;
   ShortcutRings shortcuts_;
