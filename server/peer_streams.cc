@@ -1,6 +1,6 @@
 // Connections to and from peers, and the bytes between them and clients.
 //
-// Also: RFC 6062, Sections 4.2, 5.2 to 5.5 and 7.
+// Also: RFC 6062, Sections 3, 5.2, 5.3, 5.4, 5.5 and 7.
 #include "server/peer_streams.h"
 
 #include <utility>

@@ -1,6 +1,6 @@
 // Allocate: a relayed transport address, or two, for a client (RFC 8656, Section 7.2).
 //
-// Also: RFC 6062, Section 5.1; RFC 8489, Section 6.3.1; RFC 8656, Sections 5, 6, 18.5, 18.7, 18.8,
+// Also: RFC 6062, Sections 4.1 and 5.1; RFC 8489, Section 6.3.1; RFC 8656, Sections 5, 6, 18.5, 18.7, 18.8,
 // 18.11, 18.12 and 19.
 #include "server/relay/relay.h"
 

@@ -34,8 +34,11 @@ TEST(Statistics, EveryCounterOfEveryShardIsInTheSum) {
   ShortcutCounters shortcuts;
   shortcuts.sent = 10;
   shortcuts.too_long = 11;
-  sum.add(relay_counters(1), loop, shortcuts);
-  sum.add(relay_counters(10), loop, shortcuts);
+  StreamCounters streams;
+  streams.accepted = 12;
+  streams.closed[static_cast<size_t>(CloseReason::idle)] = 13;
+  sum.add(relay_counters(1), loop, shortcuts, streams);
+  sum.add(relay_counters(10), loop, shortcuts, streams);
 
   EXPECT_EQ(sum.relay().datagrams_in, 11U);
   EXPECT_EQ(sum.relay().drops_of(DropReason::too_short), 22U);
@@ -48,6 +51,8 @@ TEST(Statistics, EveryCounterOfEveryShardIsInTheSum) {
   EXPECT_EQ(sum.loop().busy_polls, 22U);
   EXPECT_EQ(sum.shortcuts().sent, 20U);
   EXPECT_EQ(sum.shortcuts().too_long, 22U);
+  EXPECT_EQ(sum.streams().accepted, 24U);
+  EXPECT_EQ(sum.streams().closed_for(CloseReason::idle), 26U);
 }
 
 TEST(Statistics, SaysOnlyWhatHappened) {
@@ -57,6 +62,12 @@ TEST(Statistics, SaysOnlyWhatHappened) {
   sum.add(relay_counters(1), {});
   EXPECT_EQ(sum.drops_text(), "too_short:2 no_permission:3");
   EXPECT_EQ(sum.errors_text(), "401:6 699:7");
+  EXPECT_EQ(sum.closed_text(), "");
+  StreamCounters streams;
+  streams.closed[static_cast<size_t>(CloseReason::not_turn)] = 1;
+  streams.closed[static_cast<size_t>(CloseReason::idle)] = 2;
+  sum.add({}, {}, {}, streams);
+  EXPECT_EQ(sum.closed_text(), "not_turn:1 idle:2");
 }
 
 TEST(Statistics, AreOneLineOfTheLog) {

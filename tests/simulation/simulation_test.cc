@@ -61,7 +61,8 @@ TEST(Simulation, TheStormReachesEveryCorner) {
     simulation.storm();
     simulation.silence();
     for (const auto& shard : simulation.server().shards()) {
-      sum.add(shard->relay_counters(), shard->loop_counters(), shard->shortcut_counters());
+      sum.add(shard->relay_counters(), shard->loop_counters(), shard->shortcut_counters(),
+              shard->stream_counters());
     }
   }
   const RelayCounters& relay = sum.relay();
@@ -79,6 +80,12 @@ TEST(Simulation, TheStormReachesEveryCorner) {
   EXPECT_GT(relay.to_clients, 0u);
   EXPECT_GT(relay.shortcuts_here, 0u);
   EXPECT_GT(sum.shortcuts().received, 0u) << "nobody called across shards";
+  EXPECT_GT(relay.allocations_disconnected, 0u);
+  for (const CloseReason why :
+       {CloseReason::ended, CloseReason::reset, CloseReason::not_turn, CloseReason::http,
+        CloseReason::no_first_message, CloseReason::no_certificate, CloseReason::frame_too_long}) {
+    EXPECT_GT(sum.streams().closed_for(why), 0u) << name_of(why);
+  }
   for (const DropReason why :
        {DropReason::unknown_protocol, DropReason::wrong_length, DropReason::no_allocation,
         DropReason::no_channel, DropReason::wrong_class, DropReason::response,

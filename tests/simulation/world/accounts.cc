@@ -27,8 +27,11 @@ std::vector<std::string> wrong_fates(const SimulatedServer& server) {
     const RelayCounters& relay = shard->relay_counters();
     const uint64_t dropped = std::accumulate(relay.drops.begin(), relay.drops.end(), uint64_t{0});
     const uint64_t icmp_dropped = shard->loop_counters().icmp_errors - relay.icmp_told;
-    findings.require(relay.datagrams_in == shard->loop_counters().datagrams_in + relay.shortcuts_in,
-                     "a datagram met no relay");
+    // Of a connection that moved, the other shard counts the frame.
+    const uint64_t frames = shard->stream_counters().frames_in - relay.handed_over;
+    findings.require(
+        relay.datagrams_in == shard->loop_counters().datagrams_in + relay.shortcuts_in + frames,
+        "a datagram or a frame met no relay");
     findings.require(relay.datagrams_in + icmp_dropped ==
                          dropped + relay.answers + relay.forwards + relay.defers,
                      "a datagram had no fate, or two");
@@ -53,7 +56,9 @@ std::vector<std::string> remains(const SimulatedServer& server) {
     findings.require(relay.allocations() == 0, "allocations outlived their lifetime");
     findings.require(relay.reservations() == 0, "reservations outlived their lifetime");
     findings.require(relay.pending() == 0, "deferred requests outlived their lifetime");
-    findings.require(relay.next_deadline() == kNever, "a deadline is left without anything due");
+    findings.require(shard->stream_counters().connections == 0, "a client's connection is left");
+    findings.require(relay.tcp_connections() == 0, "a peer's connection is left");
+    findings.require(shard->next_deadline() == kNever, "a deadline is left without anything due");
   }
   return findings.take();
 }

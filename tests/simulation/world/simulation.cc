@@ -16,6 +16,9 @@ ServerSpec spec_of(uint64_t seed) {
   return spec;
 }
 
+/// A ping may have been on its way when counting began.
+bool heard_all(uint32_t pings, uint32_t echoes) { return echoes == pings || echoes == pings + 1; }
+
 constexpr Duration kStorm = std::chrono::minutes(20);
 constexpr Duration kCalm = std::chrono::minutes(15);
 constexpr Duration kSilence = std::chrono::hours(2);
@@ -27,10 +30,13 @@ Simulation::Simulation(uint64_t seed)
       network_(seed),
       server_(network_, spec_of(seed)),
       laws_(SimulatedServer::listener(), {SimulatedServer::relay_ip()}),
-      villain_(network_, SimulatedServer::listener(), seed ^ 0x766C6E) {
+      villain_(network_, SimulatedServer::listener(), seed ^ 0x766C6E),
+      stream_villain_(network_, SimulatedServer::listener(), seed ^ 0x747670) {
   network_.tap = [this](const VirtualDatagram& datagram) {
     laws_.observe(datagram, network_.now().monotonic);
-    if (datagram.to == SimulatedServer::listener()) villain_.overhear(datagram);
+    if (datagram.to != SimulatedServer::listener()) return;
+    villain_.overhear(datagram);
+    stream_villain_.overhear(datagram.bytes);
   };
   for (uint8_t i = 1; i <= 3; ++i) {
     const std::array<uint8_t, 4> ip{198, 51, 100, i};
@@ -67,6 +73,15 @@ Simulation::Simulation(uint64_t seed)
     clients_.push_back(std::make_unique<PoliteClient>(network_, SimulatedServer::listener(),
                                                       std::move(habits), seed * 100 + 50 + i));
   }
+  for (uint8_t i = 0; i < 6; ++i) {
+    const std::array<uint8_t, 4> ip{10, 2, 0, static_cast<uint8_t>(10 + i)};
+    stream_clients_.push_back(std::make_unique<PoliteStreamClient>(
+        network_, SimulatedServer::listener(),
+        PoliteStreamClient::Habits{.user = kUsers[i % std::size(kUsers)],
+                                   .ip = IpAddress::v4(ip),
+                                   .peer = peer_address(peers_[i % peers_.size()]->address())},
+        seed * 100 + 80 + i));
+  }
   every(std::chrono::milliseconds(300), [this] { server_.answer_directories(); }, answers_);
 }
 
@@ -78,7 +93,18 @@ void Simulation::storm() {
                         .longest_delay = std::chrono::milliseconds(400)});
   server_.set_trouble({.occupied = 200, .no_descriptors = 100});
   for (auto& client : clients_) client->start();
+  for (auto& client : stream_clients_) client->start();
   every(std::chrono::milliseconds(700), [this] { villain_.strike(); }, storms_);
+  every(std::chrono::milliseconds(1'900), [this] { stream_villain_.strike(); }, storms_);
+  every(
+      std::chrono::seconds(35),
+      [this] {
+        PoliteStreamClient& client =
+            *stream_clients_[network_.random().below(stream_clients_.size())];
+        network_.random().chance(500) ? client.leave() : client.vanish();
+        network_.at(network_.now().monotonic + 10s, [&client] { client.start(); });
+      },
+      storms_);
   every(
       std::chrono::seconds(40),
       [this] {
@@ -104,6 +130,7 @@ void Simulation::storm() {
       storms_);
   run_for(kStorm);
   storms_ = false;
+  stream_villain_.give_up();
   check_fates();
 }
 
@@ -113,8 +140,10 @@ void Simulation::calm() {
   server_.set_trouble({});
   run_for(kCalm);
   for (auto& client : clients_) client->forget_counts();
+  for (auto& client : stream_clients_) client->forget_counts();
   run_for(std::chrono::minutes(2));
   for (auto& client : clients_) client->stop_pinging();
+  for (auto& client : stream_clients_) client->stop_pinging();
   run_for(std::chrono::seconds(5));
   for (size_t i = 0; i < clients_.size(); ++i) {
     const PoliteClient& client = *clients_[i];
@@ -122,9 +151,18 @@ void Simulation::calm() {
     require(client.is_allocated(), who + " has no allocation in the calm");
     require(client.pings() > 0, who + " could not send in the calm");
     if (client.is_forgetful()) continue;
-    require(client.echoes() == client.pings(), who + " heard " + std::to_string(client.echoes()) +
-                                                   " of " + std::to_string(client.pings()) +
-                                                   " echoes in the calm");
+    require(heard_all(client.pings(), client.echoes()),
+            who + " heard " + std::to_string(client.echoes()) + " of " +
+                std::to_string(client.pings()) + " echoes in the calm");
+  }
+  for (size_t i = 0; i < stream_clients_.size(); ++i) {
+    const PoliteStreamClient& client = *stream_clients_[i];
+    const std::string who = "stream client " + std::to_string(i);
+    require(client.is_allocated(), who + " has no allocation in the calm");
+    require(client.pings() > 0, who + " could not send in the calm");
+    require(heard_all(client.pings(), client.echoes()),
+            who + " heard " + std::to_string(client.echoes()) + " of " +
+                std::to_string(client.pings()) + " echoes in the calm");
   }
   check_fates();
 }
@@ -136,6 +174,9 @@ void Simulation::silence() {
     } else {
       clients_[i]->vanish();
     }
+  }
+  for (size_t i = 0; i < stream_clients_.size(); ++i) {
+    i % 2 == 0 ? stream_clients_[i]->leave() : stream_clients_[i]->vanish();
   }
   run_for(std::chrono::seconds(60));
   for (auto& client : clients_) client->vanish();

@@ -8,6 +8,7 @@
 #include "tests/simulation/world/actors.h"
 #include "tests/simulation/world/laws.h"
 #include "tests/simulation/world/simulated_server.h"
+#include "tests/simulation/world/stream_actors.h"
 #include "tests/simulation/world/virtual_network.h"
 
 namespace uturn {
@@ -42,7 +43,9 @@ class Simulation {
   Laws laws_;
   std::vector<std::unique_ptr<EchoPeer>> peers_;
   std::vector<std::unique_ptr<PoliteClient>> clients_;
+  std::vector<std::unique_ptr<PoliteStreamClient>> stream_clients_;
   Villain villain_;
+  StreamVillain stream_villain_;
   bool storms_ = false;
   bool answers_ = true;
   std::vector<std::string> violations_;
