@@ -12,9 +12,8 @@ namespace uturn {
 
 TlsContext::TlsContext(std::shared_ptr<const TlsIdentities> identities,
                        std::shared_ptr<const TlsTicketKeys> ticket_keys)
-    : identities_(std::move(identities)), ticket_keys_(std::move(ticket_keys)) {
-  CHECK(ticket_keys_ != nullptr);
-}
+    : identities_(std::move(identities)),
+      ticket_keys_(std::move(ticket_keys)) {}  // null: no session is resumed
 
 TlsContext::~TlsContext() = default;
 

@@ -91,11 +91,18 @@ void set_callbacks(SSL_CTX* context, TlsIdentities* identities) {
   SSL_CTX_set_cookie_generate_cb(context, on_cookie_wanted);
 }
 
+/// TLS 1.3 would send tickets all the same, for sessions that are kept here, and none is.
+void refuse_tickets(SSL* ssl) {
+  SSL_set_options(ssl, SSL_OP_NO_TICKET);
+  CHECK(SSL_set_num_tickets(ssl, 0) == 1);
+}
+
 SslHandle make_session(SSL_CTX* of, const TlsContext& context) {
   SslHandle ssl{SSL_new(of)};
   CHECK(ssl != nullptr);
   SSL_set_app_data(ssl.get(), const_cast<TlsContext*>(&context));
   SSL_set_accept_state(ssl.get());
+  if (context.ticket_keys() == nullptr) refuse_tickets(ssl.get());
   return ssl;
 }
 

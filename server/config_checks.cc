@@ -55,7 +55,7 @@ ConfigProblems find_contradictions(const Config& config) {
   return problems;
 }
 
-std::vector<std::string> find_warnings(const Config& config, CalendarTime now) {
+std::vector<std::string> find_warnings(const Config& config, std::optional<CalendarTime> now) {
   std::vector<std::string> warnings;
   if (!config.auth.required) {
     warnings.emplace_back("auth.required is false: everybody may relay through this server");

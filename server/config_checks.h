@@ -1,6 +1,7 @@
 // What a Config must satisfy as a whole, and what it had better.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,7 +14,8 @@ namespace uturn {
 /// Why this configuration is not served: keys that are right by themselves and not together.
 ConfigProblems find_contradictions(const Config& config);
 
-/// What will run and should make somebody think, one sentence each.
-std::vector<std::string> find_warnings(const Config& config, CalendarTime now);
+/// What will run and should make somebody think, one sentence each. Without `now` nothing is said
+/// of the dates of certificates.
+std::vector<std::string> find_warnings(const Config& config, std::optional<CalendarTime> now);
 
 }  // namespace uturn

@@ -33,15 +33,6 @@ bool is_secure(Transport transport) {
   return transport == Transport::tls || transport == Transport::dtls;
 }
 
-/// "2026-12-31"
-std::string date_text(CalendarTime time) {
-  const std::time_t seconds = time.time_since_epoch().count();
-  std::tm parts{};
-  ::gmtime_r(&seconds, &parts);
-  char text[32];
-  return {text, std::strftime(text, sizeof text, "%Y-%m-%d", &parts)};
-}
-
 void check_pair(const CertificateFiles& main, ConfigProblems& problems) {
   if (main.certificate.empty() == main.key.empty()) return;
   if (main.key.empty()) {
@@ -55,17 +46,9 @@ void warn_of_validity(const CertificateKeys& named, CalendarTime now,
                       std::vector<std::string>& warnings) {
   const auto summary = check_certificate_files(named.files);
   if (!summary) return;  // a problem, not a warning
-  const std::string what = named.certificate + ": " + named.files.certificate;
-  if (summary->not_after <= now) {
-    warnings.push_back(what + " expired on " + date_text(summary->not_after) +
-                       "; clients will refuse it");
-  } else if (summary->not_after - now <= kExpiryNotice) {
-    warnings.push_back(what + " expires on " + date_text(summary->not_after));
-  }
-  if (summary->not_before > now) {
-    warnings.push_back(what + " is valid only from " + date_text(summary->not_before) +
-                       "; clients will refuse it until then");
-  }
+  const std::string said = explain_validity(summary->not_before, summary->not_after, now);
+  if (said.empty()) return;
+  warnings.push_back(named.certificate + ": " + named.files.certificate + " " + said);
 }
 
 // Read once as root, and never again once root was given up.
@@ -80,6 +63,25 @@ void warn_of_access(const CertificateKeys& named, const Account& account,
 }
 
 }  // namespace
+
+std::string date_text(CalendarTime time) {
+  const std::time_t seconds = time.time_since_epoch().count();
+  std::tm parts{};
+  ::gmtime_r(&seconds, &parts);
+  char text[32];
+  return {text, std::strftime(text, sizeof text, "%Y-%m-%d", &parts)};
+}
+
+std::string explain_validity(CalendarTime valid_from, CalendarTime valid_until, CalendarTime now) {
+  if (valid_until <= now) {
+    return "expired on " + date_text(valid_until) + "; clients will refuse it";
+  }
+  if (valid_from > now) {
+    return "is valid only from " + date_text(valid_from) + "; clients will refuse it until then";
+  }
+  if (valid_until - now <= kExpiryNotice) return "expires on " + date_text(valid_until);
+  return {};
+}
 
 bool needs_certificate(const Config& config) {
   return std::ranges::any_of(config.listeners, is_secure, &ListenerUri::transport);
@@ -105,11 +107,11 @@ ConfigProblems find_tls_problems(const Config& config) {
   return problems;
 }
 
-std::vector<std::string> find_tls_warnings(const Config& config, CalendarTime now) {
+std::vector<std::string> find_tls_warnings(const Config& config, std::optional<CalendarTime> now) {
   std::vector<std::string> warnings;
   const auto account = find_account_or_nobody(config.server.run_as);
   for (const CertificateKeys& named : named_files(config.tls)) {
-    warn_of_validity(named, now, warnings);
+    if (now) warn_of_validity(named, *now, warnings);
     if (is_root() && account) warn_of_access(named, *account, warnings);
   }
   const bool has_dtls =

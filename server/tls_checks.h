@@ -1,6 +1,7 @@
 // What listeners, certificates and their keys must satisfy together, and what should be thought of.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,8 +16,14 @@ inline constexpr std::chrono::days kExpiryNotice{14};
 /// A tls or dtls listener that nothing could be shown at, files that cannot be used.
 ConfigProblems find_tls_problems(const Config& config);
 
-/// Certificates that expire, a key that nobody could load again, settings without effect.
-std::vector<std::string> find_tls_warnings(const Config& config, CalendarTime now);
+/// Certificates that expire, a key that nobody could load again, settings without effect. Without
+/// `now` nothing of their dates.
+std::vector<std::string> find_tls_warnings(const Config& config, std::optional<CalendarTime> now);
+
+/// What is wrong with a certificate's dates, or will be in less than kExpiryNotice: "expires on
+/// 2026-12-31". Else empty.
+std::string explain_validity(CalendarTime valid_from, CalendarTime valid_until, CalendarTime now);
+std::string date_text(CalendarTime time);  ///< "2026-12-31"
 
 /// One line for each certificate: whom it names, until when it is valid. Such as cannot be used are
 /// left out.
