@@ -23,7 +23,7 @@ bench_packages=(
   libbenchmark-dev coturn gnuplot-nox iproute2 ethtool util-linux valgrind python3
 )
 # Few tests need them, and are skipped where they cannot be had.
-optional_packages=(chromium haproxy nginx libnginx-mod-stream)
+optional_packages=(chromium libnss3-tools haproxy nginx libnginx-mod-stream)
 daemons=(coturn haproxy nginx)
 
 wanted=("${build_packages[@]}")

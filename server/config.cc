@@ -34,8 +34,6 @@ std::string ListenerUri::to_string() const {
   return {};
 }
 
-bool is_served(Transport transport) { return transport != Transport::dtls; }
-
 std::optional<ExternalMapping> ExternalMapping::parse(std::string_view text) {
   const size_t slash = text.find('/');
   const auto outside = IpAddress::parse(text.substr(0, slash));

@@ -32,9 +32,6 @@ struct ListenerUri {
   friend bool operator==(const ListenerUri&, const ListenerUri&) = default;
 };
 
-/// Whether this program opens listeners of this transport.
-bool is_served(Transport transport);
-
 /// A 1:1 NAT in front of us: clients and peers see `public_address` where a socket is bound to
 /// `private_address`; without the latter it stands for every relay address of its family.
 struct ExternalMapping {

@@ -11,12 +11,6 @@ bool has_control_character(std::string_view text) {
       text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
 }
 
-std::string not_served(Transport transport) {
-  const std::string scheme = ListenerUri{transport, {}}.to_string();
-  return scheme.substr(0, scheme.find(':')) +
-         " is not served by this version; udp, tcp and tls are";
-}
-
 }  // namespace
 
 Misread read_count(std::string_view text, uint32_t& to, uint32_t min, uint32_t max) {
@@ -121,7 +115,6 @@ Misread read_buffer(std::string_view text, uint64_t& to) {
 Misread read_listener(std::string_view text, std::vector<ListenerUri>& to) {
   const auto listener = ListenerUri::parse(text);
   if (!listener) return "expected a listener like udp://192.0.2.1:3478 or udp://[2001:db8::1]:3478";
-  if (!is_served(listener->transport)) return not_served(listener->transport);
   if (listener->address.port != 0 && std::ranges::count(to, *listener) > 0) return "given twice";
   to.push_back(*listener);
   return std::nullopt;

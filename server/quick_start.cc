@@ -66,6 +66,12 @@ std::string quick_start_text(const QuickStart& found) {
   text += "  relaying   " + relay_addresses_text(found) + ", ports " +
           print_port_range(found.ports) + "\n";
   if (!found.self_test.empty()) text += "  self-test  " + found.self_test + "\n";
+  if (found.is_self_signed) {
+    text +=
+        "  TLS        a certificate made just now, signed by itself: browsers refuse it; a real "
+        "one "
+        "by --cert FILE --key FILE\n";
+  }
   if (has_only_private_addresses(found)) {
     text +=
         "  NAT        only private addresses were found: clients elsewhere need --external-ip "

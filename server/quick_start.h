@@ -22,7 +22,8 @@ struct QuickStart {
   std::vector<ExternalMapping> external;
   std::vector<LocalAddress> locals;
   PortRange ports;
-  std::string certified_name;  ///< of an operator's certificate; empty: none
+  std::string certified_name;   ///< of an operator's certificate; empty: none
+  bool is_self_signed = false;  ///< a certificate was made
   std::string username;    ///< empty where the snippet cannot name one (REST secrets, --no-auth)
   std::string credential;  ///< of a user that quick start made up; an operator's own is not shown
   std::string self_test;   ///< the verdict, one line; empty: none was made

@@ -12,7 +12,6 @@
 #include <utility>
 
 #include "auth/special_purpose.h"
-#include "io/clock.h"
 #include "server/authentication.h"
 #include "server/capacity.h"
 #include "server/config_checks.h"
@@ -28,6 +27,13 @@
 
 namespace uturn {
 namespace {
+
+/// For poll(): rounded up, so that it is never asked again too early.
+int milliseconds_until(Instant when, Now now) {
+  if (when == kNever) return -1;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(when - now.monotonic).count();
+  return static_cast<int>(std::clamp<int64_t>(left, 0, std::chrono::milliseconds(1h).count()));
+}
 
 void close_unclaimed(const std::vector<LooseSocket>& sockets) {
   for (const LooseSocket socket : sockets) {
@@ -55,8 +61,8 @@ Result<Done, std::string> Server::start(Signals& signals) {
   if (!config_.auth.required) {
     log_.warn("authentication is off: anybody may relay through this server");
   }
-  const auto today = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-  for (const std::string& note : find_warnings(config_, today)) log_.info(note);
+  // Of certificates that expire Certificates will tell, today and every day.
+  for (const std::string& note : find_warnings(config_, std::nullopt)) log_.info(note);
 
   log_.debug("special-purpose address registries",
              {{"as_of", std::string{special_purpose_date()}}});
@@ -65,13 +71,13 @@ Result<Done, std::string> Server::start(Signals& signals) {
   if (auto chosen = choose_io(); !chosen) return chosen;
   if (auto chosen = choose_relay_addresses(); !chosen) return chosen;
   choose_capacity();
+  if (auto loaded = load_certificates(); !loaded) return loaded;
   if (auto opened = open_listeners(signals); !opened) return opened;
   // Behind the listeners, which wait for an address that comes late: it usually is the relay's too.
   if (auto tried = try_relay_addresses(relay_addresses_, config_.server.freebind); !tried) {
     return tried;
   }
   make_policy();
-  if (auto loaded = load_tls_context(); !loaded) return loaded;
   if (auto made = make_shards(); !made) return made;
   // Still as root, whose directory the ready file may be in. Every listener is bound and keeps what
   // arrives until its shard runs.
@@ -83,6 +89,9 @@ Result<Done, std::string> Server::start(Signals& signals) {
   if (auto started = start_threads(); !started) {
     stop();
     return started;
+  }
+  if (certificates_) {
+    certificates_->hand_to([this](const auto& context) { hand_to_shards(context); });
   }
   return Done{};
 }
@@ -104,8 +113,13 @@ Result<Done, std::string> Server::start_threads() {
 void Server::run(Signals& signals) {
   if (config_.start.is_quick_start()) print_quick_start();
   for (;;) {
-    pollfd waits[] = {{signals.fd(), POLLIN, 0}, {events_.descriptor(), POLLIN, 0}};
-    if (poll(waits, std::size(waits), -1) < 0) continue;
+    pollfd waits[] = {{signals.fd(), POLLIN, 0},
+                      {events_.descriptor(), POLLIN, 0},
+                      {certificates_ ? certificates_->descriptor() : -1, POLLIN, 0}};
+    const Instant wake_at = certificates_ ? certificates_->next_deadline() : kNever;
+    if (poll(waits, std::size(waits), milliseconds_until(wake_at, clock_.now())) < 0) continue;
+    if (waits[2].revents != 0) certificates_->on_files_changed(clock_.now());
+    if (certificates_) certificates_->on_time(clock_.now());
     if (waits[1].revents != 0) log_events();
     if (waits[0].revents == 0) continue;
     switch (signals.wait()) {
@@ -123,7 +137,7 @@ void Server::run(Signals& signals) {
         log_.info("SIGUSR1 is ignored: this version does not drain");
         break;
       case ServerSignal::reload_certificates:
-        log_.info("SIGUSR2 is ignored: this version has no certificates");
+        reload_certificates();
         break;
     }
   }
@@ -256,20 +270,6 @@ void Server::make_policy() {
       streams.connections, streams.connections_per_source, streams.handshakes});
 }
 
-Result<Done, std::string> Server::load_tls_context() {
-  TlsSettings settings;
-  for (const CertificateFiles& files : config_.tls.all()) {
-    settings.certificates.push_back({.certificate_file = files.certificate, .key_file = files.key});
-  }
-  if (settings.certificates.empty()) return Done{};
-  settings.alpn = {"stun.turn", "stun.nat-discovery"};
-  settings.minimum_version = config_.tls.minimum_version;
-  auto loaded = TlsContext::load(settings, TlsTicketKeys::make(Clock().now()));
-  if (!loaded) return Failure{loaded.error()};
-  tls_context_ = std::move(*loaded);
-  return Done{};
-}
-
 Result<Done, std::string> Server::make_shards() {
   CsprngRandom random;
   auto keys = load_nonce_keys(config_.server.state_dir, random);
@@ -305,6 +305,7 @@ Result<Done, std::string> Server::make_shards() {
     shards_.push_back(
         std::make_unique<Shard>(shard_settings(i), world, make_authenticator(config_, keys->keys),
                                 std::make_unique<CsprngRandom>(), std::move(made->loops[i])));
+    if (certificates_) shards_.back()->set_tls_context(certificates_->context());
     if (auto handed = hand_listeners_to(*shards_.back(), i); !handed) return handed;
   }
   return Done{};
@@ -331,7 +332,10 @@ ShardSettings Server::shard_settings(uint8_t shard) const {
   settings.streams.queue_bytes = streams.stream_queue;
   settings.streams.queue_age = streams.stream_queue_age;
   settings.streams.proxies = config_.proxy.from;
-  settings.streams.tls = tls_context_;
+  settings.dtls.handshake_timeout = streams.handshake_timeout;
+  settings.dtls.first_message_timeout = streams.first_message_timeout;
+  settings.dtls.idle_timeout = streams.idle_timeout;
+  settings.dtls.answers = settings.relay.limits;
   settings.reports_auth_failures = log_.is_enabled(LogLevel::debug);
   return settings;
 }
@@ -373,6 +377,7 @@ void Server::print_quick_start() {
   found.locals = locals_;
   found.ports = config_.relay.ports;
   found.certified_name = certified_name(config_.tls);
+  found.is_self_signed = config_.start.certificate_generated;
   for (const auto& [name, user] : config_.auth.users) {
     if (user.password.empty()) continue;
     found.username = name;
@@ -417,6 +422,7 @@ void Server::log_counters() {
   for (const auto& shard : shards_) {
     statistics_.add(shard->relay_counters(), shard->loop_counters(), shard->shortcut_counters(),
                     shard->stream_counters());
+    statistics_.add(shard->dtls_counters(), shard->proxy_counters());
   }
   if (events_.lost() > 0) log_.info("more happened than was logged", {{"events", events_.lost()}});
   log_statistics(log_, statistics_);

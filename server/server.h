@@ -9,10 +9,12 @@
 
 #include "auth/peer_policy.h"
 #include "auth/quota.h"
+#include "io/clock.h"
 #include "io/make_loop.h"
 #include "io/stream_socket.h"
 #include "io/udp_socket.h"
 #include "protocol/result.h"
+#include "server/certificates.h"
 #include "server/config.h"
 #include "server/connection_limits.h"
 #include "server/interfaces.h"
@@ -40,11 +42,14 @@ class Server {
 
   const std::vector<ListenerUri>& listeners() const { return uris_; }  ///< with their real ports
   const Statistics& statistics() const { return statistics_; }         ///< once it has stopped
+  /// Null where nobody is shown any. Any thread may ask it.
+  Certificates* certificates() { return certificates_.get(); }
 
  private:
   struct Listener {
     UdpSocketSpec spec;
     ListenerGroup group;
+    TakesPlain plain;
   };
   struct StreamListener {
     TakesPlain plain;
@@ -66,7 +71,11 @@ class Server {
   template <class Error>
   Result<bool, std::string> not_opened(const ListenerUri& uri, Error error);
   void make_policy();
-  Result<Done, std::string> load_tls_context();
+  // server_certificates.cc
+  Result<Done, std::string> load_certificates();
+  void hand_to_shards(const std::shared_ptr<const TlsContext>& context);
+  void reload_certificates();
+
   Result<Done, std::string> make_shards();
   Result<Done, std::string> hand_listeners_to(Shard& shard, uint8_t index);
   ShardSettings shard_settings(uint8_t shard) const;
@@ -79,6 +88,7 @@ class Server {
 
   const Config& config_;
   Log& log_;
+  Clock clock_;
   uint8_t workers_ = 1;
   IoKind io_{};
   SegmentationSupport segmentation_;
@@ -92,6 +102,7 @@ class Server {
   std::vector<Listener> listeners_;
   std::vector<StreamListener> stream_listeners_;
   std::vector<ListenerUri> uris_;
+  std::unique_ptr<Certificates> certificates_;
 
   // What shards stand on, so it goes after them.
   ShardEvents events_;
@@ -100,7 +111,6 @@ class Server {
   std::optional<SharedPorts> ports_;
   std::optional<SharedPorts> tcp_ports_;
   std::optional<ConnectionLimits> connections_;
-  std::shared_ptr<const TlsContext> tls_context_;
   std::optional<ShardChannel> channel_;
   std::optional<ShortcutRings> shortcuts_;
   std::vector<std::unique_ptr<Shard>> shards_;

@@ -71,7 +71,8 @@ Result<bool, std::string> Server::open_datagram_listener(const ListenerUri& uri,
                           {"send_buffer", static_cast<uint64_t>(first.granted_send_buffer())}});
   first.release();
   spec.address = group->address;
-  listeners_.push_back({spec, std::move(*group)});
+  const bool takes_plain = uri.transport == Transport::udp || config_.tls.plain;
+  listeners_.push_back({spec, std::move(*group), takes_plain ? TakesPlain::yes : TakesPlain::no});
   return true;
 }
 
@@ -95,7 +96,8 @@ Result<Done, std::string> Server::hand_listeners_to(Shard& shard, uint8_t index)
   };
   for (Listener& listener : listeners_) {
     const LooseSocket socket = std::exchange(listener.group.sockets[index], {});
-    const auto opened = shard.listen(socket, listener.spec, server_address(listener.group.address));
+    const auto opened =
+        shard.listen(socket, listener.spec, server_address(listener.group.address), listener.plain);
     if (!opened) return not_read(text_of(opened.error()));
   }
   for (StreamListener& listener : stream_listeners_) {

@@ -37,25 +37,31 @@ Shard::Shard(ShardSettings settings, SharedWorld world,
       relay_(settings_.relay,
              RelayWorld{*authenticator_, world.policy, world.quota, world.ports, *this, *this,
                         *this, *this, *random_, TcpRelaying{world.tcp_ports, peers_}},
-             now_) {}
+             now_),
+      dtls_(settings_.dtls, world.connections, *loop_, *random_, *this),
+      proxied_(settings_.streams.proxies, *random_, now_) {}
 
 Shard::~Shard() = default;
 
 Result<SocketId, OpenError> Shard::listen(LooseSocket socket, const UdpSocketSpec& spec,
-                                          const ServerAddress& address) {
-  auto opened = loop_->adopt(socket, spec, listeners_.size(), true);
+                                          const ServerAddress& address, TakesPlain plain) {
+  const auto opened = loop_->adopt(socket, spec, listeners_.size(), true);
   if (!opened) return opened;
-  listeners_.push_back(address);
-  listener_sockets_.push_back(*opened);
-  return opened;
+  return add_listener(*opened, address, plain);
 }
 
-Result<SocketId, OpenError> Shard::listen(const UdpSocketSpec& spec) {
-  auto opened = loop_->open(spec, listeners_.size());
+Result<SocketId, OpenError> Shard::listen(const UdpSocketSpec& spec, TakesPlain plain) {
+  const auto opened = loop_->open(spec, listeners_.size());
   if (!opened) return opened;
-  listeners_.push_back(server_address(loop_->local_address(*opened)));
-  listener_sockets_.push_back(*opened);
-  return opened;
+  return add_listener(*opened, server_address(loop_->local_address(*opened)), plain);
+}
+
+Result<SocketId, OpenError> Shard::add_listener(SocketId socket, const ServerAddress& address,
+                                                TakesPlain plain) {
+  listeners_.push_back({address, plain});
+  listener_sockets_.push_back(socket);
+  note_wrappings();
+  return socket;
 }
 
 Result<SocketId, StreamError> Shard::listen(LooseSocket socket, TakesPlain plain) {
@@ -74,6 +80,12 @@ Result<SocketId, StreamError> Shard::listen(const StreamSpec& spec, TakesPlain p
   return opened;
 }
 
+void Shard::set_tls_context(std::shared_ptr<const TlsContext> context) {
+  dtls_.set_context(context);
+  clients_.set_tls_context(std::move(context));
+  note_wrappings();
+}
+
 void Shard::run() {
   start();
   while (!stopping_) pass(kNever);
@@ -90,11 +102,16 @@ void Shard::pass(Instant wake_at) {
   while (const auto given_up = relay_.next_given_up(now_)) carry_out(given_up);
   clients_.end_pass();
   streams_.end_pass();
+  dtls_.expire(now_);
+  if (proxied_.is_on()) {
+    proxied_.expire(now_, [this](const FiveTuple& client) { return has_allocation(client); });
+  }
 }
 
 void Shard::close() {
   for (const SocketId id : std::exchange(stream_listeners_, {})) loop_->streams().close(id);
   clients_.close_all();
+  dtls_.close_all();
   relay_.close_all();
   discard_messages();
   loop_->flush();
@@ -128,13 +145,18 @@ void Shard::on_datagrams(std::span<ReceivedDatagram> batch) {
       if (const auto* forward = std::get_if<Forward>(&outcome)) carry_out(*forward);
       continue;
     }
-    const ServerAddress& listener = listeners_[datagram.tag];
-    const ServerAddress server = server_address({datagram.to, listener.port, listener.scope_id});
+    const DatagramListener& listener = listeners_[datagram.tag];
+    const ServerAddress server =
+        server_address({datagram.to, listener.address.port, listener.address.scope_id});
     const Arrival arrival{{client_address(datagram.from), server, Transport::udp},
                           datagram.socket,
                           datagram.dscp,
                           datagram.ecn,
                           datagram.ttl};
+    if ((listener.wrapped & kind_of_first_byte(datagram.packet)) != 0) {
+      on_wrapped(arrival, datagram);
+      continue;
+    }
     carry_out(arrival, relay_.on_client_packet(arrival, datagram.packet, now_));
   }
   wake_others();
@@ -209,8 +231,10 @@ std::optional<HandOver> Shard::carry_out(const Arrival& arrival, const Outcome& 
 void Shard::carry_out(const Forward& forward) {
   switch (forward.transport) {
     case Transport::udp:
-      loop_->send(
-          {forward.via, forward.to, forward.header, forward.payload, forward.ip, forward.padding});
+      loop_->send({forward.via,
+                   proxied_.is_on() ? proxied_.route(forward.via, forward.to, forward.ip.source)
+                                    : forward.to,
+                   forward.header, forward.payload, forward.ip, forward.padding});
       break;
     case Transport::tcp:
     case Transport::tls:
@@ -218,7 +242,8 @@ void Shard::carry_out(const Forward& forward) {
                     Droppable::yes);
       break;
     case Transport::dtls:
-      CHECK(false);  // no listener brings such a client
+      dtls_.send(forward.via, forward.header, forward.payload, forward.padding, forward.ip, now_);
+      break;
   }
 }
 
@@ -232,14 +257,15 @@ void Shard::carry_out(const std::optional<Resumed>& resumed) {
 void Shard::answer(const Arrival& arrival, const Answer& answer) {
   switch (arrival.five_tuple.transport) {
     case Transport::udp:
-      loop_->send({arrival.listener, arrival.five_tuple.client, {}, answer.message, answer.ip});
+      loop_->send({arrival.listener, route_of(arrival), {}, answer.message, answer.ip});
       break;
     case Transport::tcp:
     case Transport::tls:
       clients_.send(arrival.listener, {{}, answer.message}, Droppable::no);
       break;
     case Transport::dtls:
-      CHECK(false);  // no listener brings such a client
+      dtls_.send(arrival.listener, {}, answer.message, 0, answer.ip, now_);
+      break;
   }
 }
 

@@ -12,7 +12,9 @@
 #include "auth/random.h"
 #include "io/loop.h"
 #include "server/client_streams.h"
+#include "server/dtls_clients.h"
 #include "server/peer_streams.h"
+#include "server/proxied_clients.h"
 #include "server/relay/relay.h"
 #include "server/shard_channel.h"
 #include "server/shard_events.h"
@@ -36,13 +38,16 @@ struct SharedWorld {
 struct ShardSettings {
   RelaySettings relay;
   UdpSocketSpec relay_socket;  ///< address left open
-  StreamSettings streams{};
+  StreamSettings streams{};    ///< its `proxies` announce clients of datagrams, too
+  DtlsSettings dtls{};
   bool reports_auth_failures = false;  ///< the log wants them (debug)
 };
 
 /// Life of a datagram: on_datagrams -> Relay -> carry_out -> Loop::send, in the same buffer.
 /// Life of a stream's frame: ClientStreams -> on_frame -> Relay -> carry_out, and the other way
 /// round carry_out -> ClientStreams::send; the connections are written to when the pass ends.
+/// What a proxy or DTLS has wrapped up goes by on_wrapped -> DtlsClients -> on_dtls_message ->
+/// Relay, and the other way round carry_out -> DtlsClients::send -> Loop::send.
 ///
 /// On cache lines of its own, as its loop is: no shard writes, per packet, what another one reads.
 class alignas(64) Shard final : LoopHandler,
@@ -51,7 +56,8 @@ class alignas(64) Shard final : LoopHandler,
                                 OtherShards,
                                 RelayObserver,
                                 ClientHandler,
-                                PeerHandler {
+                                PeerHandler,
+                                DtlsHandler {
  public:
   Shard(ShardSettings settings, SharedWorld world, std::unique_ptr<Authenticator> authenticator,
         std::unique_ptr<Random> random, std::unique_ptr<Loop> loop);
@@ -60,23 +66,24 @@ class alignas(64) Shard final : LoopHandler,
   /// A listener's socket of this shard, before start(): bound, not yet read. `discard_queued`: what
   /// came while the group was being bound may belong to another shard.
   Result<SocketId, OpenError> listen(LooseSocket socket, const UdpSocketSpec& spec,
-                                     const ServerAddress& address);
+                                     const ServerAddress& address,
+                                     TakesPlain plain = TakesPlain::yes);
   /// The same where the loop opens the socket itself: the simulation.
-  Result<SocketId, OpenError> listen(const UdpSocketSpec& spec);
+  Result<SocketId, OpenError> listen(const UdpSocketSpec& spec, TakesPlain plain = TakesPlain::yes);
   /// One of a group of stream listeners, which listens already.
   Result<SocketId, StreamError> listen(LooseSocket socket, TakesPlain plain);
   Result<SocketId, StreamError> listen(const StreamSpec& spec, TakesPlain plain);
 
-  /// For handshakes that begin from now on; on the shard's thread (shard_errand.h).
-  void set_tls_context(std::shared_ptr<const TlsContext> context) {
-    clients_.set_tls_context(std::move(context));
-  }
+  /// For handshakes that begin from now on: before start(), or on the shard's thread
+  /// (shard_errand.h).
+  void set_tls_context(std::shared_ptr<const TlsContext> context);
 
   void run();    ///< the thread's body: passes until StopShard, then everything is closed
   void start();  ///< run() in single steps: start, pass …, close
   void pass(Instant wake_at);
   Instant next_deadline() const {
-    return std::min(relay_.next_deadline(), clients_.next_deadline());
+    return std::min({relay_.next_deadline(), clients_.next_deadline(), dtls_.next_deadline(),
+                     proxied_.next_deadline()});
   }
   bool is_stopping() const { return stopping_; }
   void close();
@@ -89,6 +96,8 @@ class alignas(64) Shard final : LoopHandler,
   const LoopCounters& loop_counters() const { return loop_->counters(); }
   const ShortcutCounters& shortcut_counters() const { return shortcut_counters_; }
   StreamCounters stream_counters() const { return streams_.total(); }
+  const DtlsCounters& dtls_counters() const { return dtls_.counters(); }
+  const ProxyCounters& proxy_counters() const { return proxied_.counters(); }
   const Relay& relay() const { return relay_; }
 
  private:
@@ -97,6 +106,21 @@ class alignas(64) Shard final : LoopHandler,
   void on_wake() override;
   void on_accepted(std::span<const AcceptedStream> batch) override;
   void on_stream_events(std::span<const StreamEvent> batch) override;
+
+  // shard_wrapped.cc
+  struct DatagramListener {
+    ServerAddress address;
+    TakesPlain plain;
+    uint8_t wrapped = 0;  ///< kinds of first bytes that are not simply the relay's, by bit
+  };
+  Result<SocketId, OpenError> add_listener(SocketId socket, const ServerAddress& address,
+                                           TakesPlain plain);
+  static uint8_t kind_of_first_byte(const Packet& packet);
+  void note_wrappings();
+  void on_wrapped(Arrival arrival, const ReceivedDatagram& datagram);
+  void on_proxied(const Arrival& arrival, const TransportAddress& proxy, const Packet& packet);
+  TransportAddress route_of(const Arrival& arrival) const;
+  void on_dtls_message(const Arrival& arrival, const Packet& packet) override;
 
   std::optional<HandOver> on_frame(const Arrival& arrival, const Packet& packet) override;
   void on_client_gone(const FiveTuple& five_tuple) override { relay_.on_client_gone(five_tuple); }
@@ -148,7 +172,9 @@ class alignas(64) Shard final : LoopHandler,
   ClientStreams clients_;
   PeerStreams peers_;
   Relay relay_;
-  std::vector<ServerAddress> listeners_;  ///< of datagrams, by tag
+  DtlsClients dtls_;
+  ProxiedClients proxied_;
+  std::vector<DatagramListener> listeners_;  ///< by tag
   std::vector<SocketId> listener_sockets_;
   std::vector<SocketId> stream_listeners_;
   std::vector<AddressRange> denied_;  ///< told already
@@ -157,6 +183,7 @@ class alignas(64) Shard final : LoopHandler,
   uint8_t first_served_ = 0;
   bool has_taken_shortcuts_ = false;
   ShortcutCounters shortcut_counters_;
+  uint64_t plain_refused_ = 0;
   bool stopping_ = false;
 };
 static_assert(kMaxShards <= 64, "a bit for each");

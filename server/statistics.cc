@@ -42,6 +42,11 @@ void Statistics::add(const RelayCounters& relay, const LoopCounters& loop,
   add_up(streams_, streams);
 }
 
+void Statistics::add(const DtlsCounters& dtls, const ProxyCounters& proxied) {
+  add_up(dtls_, dtls);
+  add_up(proxied_, proxied);
+}
+
 std::string Statistics::drops_text() const { return counts_text<DropReason>(relay_.drops); }
 
 std::string Statistics::closed_text() const { return counts_text<CloseReason>(streams_.closed); }
@@ -102,6 +107,15 @@ void log_statistics(const Log& log, const Statistics& sum) {
                        {"stream_writes", loop.stream_writes},
                        {"stream_bytes_in", loop.stream_bytes_in},
                        {"stream_bytes_out", loop.stream_bytes_out},
+                       {"dtls_handshakes", sum.dtls().handshakes_done},
+                       {"dtls_handshakes_failed",
+                        sum.dtls().handshakes_failed + sum.dtls().handshakes_timed_out},
+                       {"dtls_refused", sum.dtls().hellos_unanswered + sum.dtls().hellos_refused},
+                       {"dtls_messages_in", sum.dtls().messages_in},
+                       {"dtls_messages_out", sum.dtls().messages_out},
+                       {"dtls_messages_lost", sum.dtls().messages_lost},
+                       {"proxied_datagrams", sum.proxied().datagrams_in},
+                       {"proxied_without_header", sum.proxied().no_header},
                        {"drops", sum.drops_text()},
                        {"errors", sum.errors_text()}});
 }

@@ -1,7 +1,8 @@
 # A video call and a file between two Chromiums that may only relay, and the server's own count.
 #
-#   browser.py --server PATH --io uring|epoll --modules DIRECTORY
+#   browser.py --server PATH --io uring|epoll --modules DIRECTORY [--via udp|tcp|tls]
 import argparse
+import contextlib
 import json
 import os
 import shutil
@@ -9,6 +10,7 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "harness"))
+from certificates import Certificate, certificate_directory
 from coturn import server_class
 from processes import SKIPPED, Failure, Process, check, run_test, skip
 from server import PASSWORD, USER, UturnServer, counters
@@ -56,11 +58,29 @@ def has_network():
     return bool(found - {"Iface", "lo"})
 
 
-def call(server, chromium, modules):
-    host, port = server.endpoint().address
-    ice_servers = [{"urls": f"turn:{host}:{port}?transport=udp",
-                    "username": USER, "credential": PASSWORD}]
-    command = ["node", os.path.join(HERE, "call.mjs"), modules, chromium, json.dumps(ice_servers)]
+def home_that_trusts(certificate, directory):
+    """Chromium believes a TURN server what its user's NSS database believes, and nothing else."""
+    certutil = shutil.which("certutil") or skip("libnss3-tools is not installed and could not be")
+    database = os.path.join(directory, ".pki", "nssdb")
+    os.makedirs(database)
+    for arguments in (["-N", "--empty-password"],
+                      ["-A", "-t", "C,,", "-n", "uturn", "-i", certificate.certificate]):
+        with Process([certutil, "-d", f"sql:{database}", *arguments],
+                     os.path.join(directory, "certutil.log")) as certutil_run:
+            check(certutil_run.wait(60) == 0, certutil_run.output())
+    return directory
+
+
+def turn_url(server, via):
+    host, port = server.endpoint(scheme=via).address
+    return {"udp": f"turn:{host}:{port}?transport=udp", "tcp": f"turn:{host}:{port}?transport=tcp",
+            "tls": f"turns:{host}:{port}?transport=tcp"}[via]
+
+
+def call(server, chromium, modules, via, home):
+    ice_servers = [{"urls": turn_url(server, via), "username": USER, "credential": PASSWORD}]
+    command = ["env", f"HOME={home}", "node", os.path.join(HERE, "call.mjs"), modules, chromium,
+               json.dumps(ice_servers)]
     with Process(command, server.path("browser.log")) as browser:
         status = browser.wait(150)
         if status == SKIPPED:
@@ -69,7 +89,7 @@ def call(server, chromium, modules):
         return json.loads(browser.output().splitlines()[-1])
 
 
-def check_media(result):
+def check_media(result, via):
     for side, (before, after) in enumerate(zip(result["before"], result["after"])):
         frames = after["framesDecoded"] - before["framesDecoded"]
         samples = after["samplesHeard"] - before["samplesHeard"]
@@ -78,7 +98,7 @@ def check_media(result):
         # 48,000 samples a second, as far as they came out of packets.
         check(samples >= 36_000 * CALL_SECONDS, f"side {side} heard {samples} audio samples")
         pair = (after["localType"], after["relayProtocol"], after["remoteType"])
-        check(pair == ("relay", "udp", "relay"), f"side {side} went over {pair}")
+        check(pair == ("relay", via, "relay"), f"side {side} went over {pair}")
         print(f"side {side}: {frames} frames, {samples} audio samples, over {pair}")
 
 
@@ -105,6 +125,7 @@ def main():
     parser.add_argument("--server")
     parser.add_argument("--io")
     parser.add_argument("--modules")
+    parser.add_argument("--via", choices=["udp", "tcp", "tls"], default="udp")
     options = parser.parse_args()
     chromium = find_chromium()
     install_modules(options.modules)
@@ -112,10 +133,18 @@ def main():
     # Both relayed addresses are this server's own, so no peer needs to be allowed.
     flags = ["--relay-ip", "127.0.0.1"]
     kind = server_class(options.server)
-    with kind(options.server, options.io, 2, ["udp://127.0.0.1:0"], flags) as server:
+    with contextlib.ExitStack() as stack:
+        directory = stack.enter_context(certificate_directory())
+        home = os.environ.get("HOME", directory)
+        if options.via == "tls":
+            certificate = Certificate(directory, "server")
+            flags += certificate.flags
+            home = home_that_trusts(certificate, directory)
+        server = stack.enter_context(
+            kind(options.server, options.io, 2, [f"{options.via}://127.0.0.1:0"], flags))
         try:
-            result = call(server, chromium, options.modules)
-            check_media(result)
+            result = call(server, chromium, options.modules, options.via, home)
+            check_media(result, options.via)
             check_files(result)
             log = server.stop()
             if kind is UturnServer:

@@ -215,8 +215,6 @@ TEST_P(ServeRefusal, NamesTheFlagAndStartsNothing) {
 INSTANTIATE_TEST_SUITE_P(
     Values, ServeRefusal,
     testing::Values(
-        Refusal{{"serve", "--listen", "dtls://0.0.0.0:5349"},
-                "--listen: dtls is not served by this version; udp, tcp and tls are"},
         Refusal{{"serve", "--listen", "0.0.0.0"},
                 "--listen: expected a listener like udp://192.0.2.1:3478 or "
                 "udp://[2001:db8::1]:3478; found '0.0.0.0'"},

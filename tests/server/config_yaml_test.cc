@@ -129,9 +129,6 @@ INSTANTIATE_TEST_SUITE_P(
                 "200us, 30s, 10m or 1h; found '1001us'"},
         Mistake{"listeners: udp://0.0.0.0:3478\n",
                 "uturn.yaml:1: listeners: expected a list, like [a, b]"},
-        Mistake{"listeners: [\"dtls://0.0.0.0:5349\"]\n",
-                "uturn.yaml:1: listeners[1]: dtls is not served by this version; udp, tcp and tls "
-                "are"},
         Mistake{"listeners: [3478]\n",
                 "uturn.yaml:1: listeners[1]: expected a listener like udp://192.0.2.1:3478 or "
                 "udp://[2001:db8::1]:3478; found '3478'"},

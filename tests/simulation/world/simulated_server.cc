@@ -57,6 +57,7 @@ SimulatedServer::SimulatedServer(VirtualNetwork& network, const ServerSpec& spec
     settings.relay.shard = i;
     settings.relay.shards = spec.shards;
     settings.streams = spec.streams;
+    settings.dtls.answers = settings.relay.limits;
     shards_.push_back(std::make_unique<Shard>(
         settings,
         SharedWorld{policy_, quota_, ports_, channel_, events_, shortcuts_, tcp_ports_,

@@ -16,7 +16,7 @@ struct ServerSpec {
   uint8_t shards = 2;
   uint8_t relay_addresses = 1;
   PortRange ports{50'000, 50'199};
-  Limits limits;  ///< as an operator sets them: of all shards together
+  Limits limits{};  ///< as an operator sets them: of all shards together
   LoopSettings loop{.batch = 16};
   int listener_buffer = UdpSocketSpec{}.receive_buffer;
   StreamSettings streams{};
