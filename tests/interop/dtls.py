@@ -1,6 +1,7 @@
 # DTLS as others see it, and PROXY headers in front of datagrams; certificates that change meanwhile.
 #
 #   dtls.py --server PATH --io uring|epoll CASE
+import contextlib
 import os
 import signal
 import socket
@@ -15,7 +16,8 @@ from certificates import Certificate, certificate_directory
 from openssl_client import OpensslClient
 from processes import check, wait_until
 from server import PASSWORD, USER, counters
-from transports import Datagrams, proxy_v2, proxy_v2_local
+from stream_checks import expect_service, turn_client
+from transports import Datagrams, connect_tls, proxy_v2, proxy_v2_local
 from turn_client import TurnClient
 from turnutils import EchoPeer, expect_no_loss
 
@@ -128,6 +130,30 @@ def renewed_certificate():
             server.stop()
 
 
+def renewed_under_tls_clients():
+    """200 TLS clients with allocations live through a renewal; whoever comes then sees the new one."""
+    tls = "tls://127.0.0.1:0"
+    with certificate_directory() as directory, contextlib.ExitStack() as clients:
+        shown = Certificate(directory, "shown", "first.example")
+        with start_server([tls], [*FLAGS, *shown.flags], workers=2) as server:
+            address = server.endpoint(scheme="tls").address
+            streams = [clients.enter_context(connect_tls(address)) for _ in range(200)]
+            turns = [turn_client(stream) for stream in streams]
+            for turn in turns:
+                turn.allocate()
+            first = Certificate(directory, "second", "second.example")
+            shown.replace(first)
+
+            def is_renewed():
+                with connect_tls(address) as newcomer:
+                    return newcomer.socket.getpeercert(binary_form=True) == first.der()
+            wait_until(is_renewed, DEADLINE, "the renewed certificate")
+            for stream, turn in zip(streams, turns):
+                expect_service(stream)
+                check(turn.refresh(600) == 600, "an allocation was lost")
+            server.stop()
+
+
 def unreadable_certificate():
     """A start that fails says which file, who may not read it and why."""
     with certificate_directory() as directory:
@@ -168,6 +194,7 @@ CASES = {
     "plain": plain,
     "quick-start": quick_start,
     "renewed-certificate": renewed_certificate,
+    "renewed-under-200-tls-clients": renewed_under_tls_clients,
     "unreadable-certificate": unreadable_certificate,
     "proxied": proxied,
 }
