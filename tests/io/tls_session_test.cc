@@ -120,6 +120,32 @@ TEST(TlsSession, CloseNotifyEndsBothWays) {
   EXPECT_TRUE(pair.server->pending_ciphertext().empty()) << "said twice";
 }
 
+// RFC 8446, Section 6.1: each direction has an end of its own.
+TEST(TlsSession, WhoHasHeardTheEndMayStillSpeak) {
+  TlsPair pair(server_context(), client_context());
+  pair.settle();
+  pair.client->end();
+  pair.settle();
+  ASSERT_EQ(pair.server->state(), TlsState::ended);
+  say(*pair.server, *pair.client, pair.client_heard, "an answer");
+  EXPECT_EQ(pair.client_heard, "an answer");
+}
+
+// To another shard, in the middle of everything: the key, the tickets and the counters of records
+// go with it.
+TEST(TlsSession, GoesOnWithOtherBuffers) {
+  TlsPair pair(server_context(), client_context());
+  pair.settle();
+  say(*pair.server, *pair.client, pair.client_heard, "before, ");
+  TlsBuffers others;
+  pair.server->move_to(others);
+  say(*pair.server, *pair.client, pair.client_heard, "and behind");
+  EXPECT_EQ(pair.client_heard, "before, and behind");
+  pair.server->end();
+  pair.settle();
+  pair.server.reset();
+}
+
 TEST(TlsSession, AFlippedBitEndsIt) {
   TlsPair pair(server_context(), client_context());
   pair.settle();
