@@ -1,7 +1,7 @@
 // Allocate: a relayed transport address, or two, for a client (RFC 8656, Section 7.2).
 //
 // Also: RFC 6062, Sections 4.1 and 5.1; RFC 8489, Section 6.3.1; RFC 8656, Sections 5, 6, 18.5, 18.7, 18.8,
-// 18.11, 18.12 and 19.
+// 18.11, 18.12 and 19; RFC 7350, Section 4.6.
 #include "server/relay/relay.h"
 
 namespace uturn {

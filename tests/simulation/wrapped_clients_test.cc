@@ -112,6 +112,8 @@ class DtlsClient final : public WrappedClient {
   bool is_open() const { return session_->is_open(); }
   TlsState state() const { return session_->state(); }
 
+  bool stops_after_cookie = false;
+
  private:
   void wrap(Bytes message) override {
     std::vector<uint8_t> record(message.size() + DtlsSession::kRecordOverhead);
@@ -120,6 +122,9 @@ class DtlsClient final : public WrappedClient {
     transmit(Bytes{record}.first(size));
   }
   void receive(std::vector<uint8_t> datagram) override {
+    constexpr size_t kMessageType = 13;  // behind the record's header
+    constexpr uint8_t kHelloVerifyRequest = 3;
+    if (stops_after_cookie && datagram[kMessageType] != kHelloVerifyRequest) return;
     session_->feed(datagram);
     std::vector<uint8_t> message(DtlsSession::kMaxPlaintext);
     while (const size_t size = session_->read(message)) take(MutableBytes{message}.first(size));
@@ -309,6 +314,47 @@ TEST_F(WrappedClients, AnIdleSessionEndsUnlessItHasAnAllocation) {
   pass(1s);
   EXPECT_THAT(alice.heard(), ElementsAre("rested"));
   EXPECT_EQ(dtls().sessions, 1u);
+}
+
+TEST_F(WrappedClients, OneSourceHasSoManySessionsAndNoMore) {
+  start({.connections = {.connections_per_source = 2}});
+  DtlsClient first(network_, "203.0.113.1:4001", 2);
+  DtlsClient second(network_, "203.0.113.1:4002", 3);
+  DtlsClient third(network_, "203.0.113.1:4003", 4);
+  DtlsClient other(network_, "203.0.113.2:4001", 5);
+  for (DtlsClient* client : {&first, &second, &third, &other}) {
+    client->connect();
+    pass(1s);
+  }
+  EXPECT_TRUE(first.is_open() && second.is_open() && other.is_open());
+  EXPECT_FALSE(third.is_open());
+  EXPECT_EQ(dtls().hellos_refused, 1u);
+  first.end();
+  pass(1s);
+  third.connect();
+  pass(1s);
+  EXPECT_TRUE(third.is_open()) << "the place of one that ended";
+}
+
+TEST_F(WrappedClients, HandshakesThatAreNotFinishedAreBoundedAndEnd) {
+  start({.connections = {.handshakes = 3}});
+  std::vector<std::unique_ptr<DtlsClient>> slow;
+  for (int i = 0; i < 5; ++i) {
+    slow.push_back(std::make_unique<DtlsClient>(
+        network_, ("203.0.113.1:" + std::to_string(4001 + i)).c_str(), 10 + i));
+    slow.back()->stops_after_cookie = true;
+    slow.back()->connect();
+    pass(100ms);
+  }
+  EXPECT_EQ(dtls().sessions, 3u);
+  EXPECT_GT(dtls().hellos_refused, 0u);
+  pass(15s);
+  EXPECT_EQ(dtls().sessions, 0u);
+  EXPECT_EQ(dtls().handshakes_timed_out, 3u);
+  DtlsClient alice(network_, "203.0.113.2:4000", 3);
+  alice.connect();
+  pass(1s);
+  expect_service(alice);
 }
 
 TEST_F(WrappedClients, RecordsOfNoSessionAreDiscarded) {
