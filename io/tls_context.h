@@ -43,7 +43,7 @@ struct TlsSettings {
 ///   tell which of them it gets.
 /// - ALPN: our first that the client offers. A client that offers none of ours is served without
 ///   (RFC 7443 never asks for more).
-/// - Tickets: with `ticket_keys()`; nothing of a session is kept here.
+/// - Tickets: with `ticket_keys()`, none where that is null; nothing of a session is kept here.
 class TlsContext {
  public:
   /// The error names the file, what is wrong with it, and for a lack of permission who we are, and

@@ -51,6 +51,16 @@ TEST_P(TlsTickets, OtherKeysMeanAFullHandshake) {
   EXPECT_FALSE(resumes(context_with(TlsTicketKeys::make(morning())), ticket));
 }
 
+TEST_P(TlsTickets, WithoutKeysNobodyIsGivenOne) {
+  TlsPair pair(context_with(nullptr), client);
+  pair.settle();
+  ASSERT_TRUE(pair.both_open());
+  const TlsTicket kept = pair.client->ticket();
+  EXPECT_TRUE(kept == nullptr || !resumes(context_with(nullptr), kept));
+  EXPECT_FALSE(resumes(context_with(nullptr), ticket_from(context_with(keys), client)))
+      << "nor is one of other servers taken";
+}
+
 TEST_P(TlsTickets, AFormerKeyStillReadsUntilItsTicketsHaveExpired) {
   const auto server = context_with(keys);
   const TlsTicket ticket = ticket_from(server, client);
