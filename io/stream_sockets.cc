@@ -180,14 +180,18 @@ TransportAddress StreamSockets::remote_address(SocketId id) const {
   return stream ? stream->remote : TransportAddress{};
 }
 
+// A read that brought less than it asked for has emptied the socket (epoll(7), question 9), which
+// spares the call that would say so. Where the end has been heard of, only that call tells it.
 Result<size_t, StreamError> StreamSockets::read(SocketId id, MutableBytes into) {
   CHECK(!into.empty());
   OpenStream* stream = find_stream(id);
   if (!stream) return Failure{StreamError::other};
+  if (stream->is_drained) return Failure{StreamError::would_block};
   const ssize_t got = ::recv(stream->fd, into.data(), into.size(), 0);
   if (got < 0) return Failure{failure_of(*stream, errno)};
   // A connection that was reset looks as if it had ended, once the kernel has told why.
   if (got == 0) return Failure{failure_of(*stream, EPIPE)};
+  stream->is_drained = static_cast<size_t>(got) < into.size() && !stream->is_ending;
   ++counters_.stream_reads;
   counters_.stream_bytes_in += static_cast<uint64_t>(got);
   return static_cast<size_t>(got);
@@ -256,6 +260,8 @@ void StreamSockets::on_ready(SocketId id, uint32_t events) {
   stream->readable |= (events & (POLLIN | POLLRDHUP | POLLHUP | POLLERR)) != 0;
   stream->writable |= (events & POLLOUT) != 0;
   stream->failed |= (events & POLLERR) != 0;
+  stream->is_ending |= (events & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+  stream->is_drained = false;
   queue(id, *stream);
 }
 

@@ -29,6 +29,8 @@ struct OpenStream {
   bool readable = false;   ///< what the next event says
   bool writable = false;
   bool failed = false;
+  bool is_drained = false;  ///< a read got less than it asked for: nothing is there before an edge
+  bool is_ending = false;   ///< an end or a failure was heard of, and may be all that is left
   StreamError error = StreamError::would_block;  ///< why it failed: the kernel says it once only
   uint64_t tag = 0;
   TransportAddress local = {};
