@@ -9,6 +9,8 @@
 #include "client/tools/client_socket.h"
 #include "client/turn_client.h"
 #include "io/epoll_loop.h"
+#include "io/stream_socket.h"
+#include "protocol/message_builder.h"
 #include "server/authentication.h"
 #include "server/shard_errand.h"
 #include "server/shared_ports.h"
@@ -45,12 +47,20 @@ class TwoShards {
       CHECK(opened);
       addresses_[i] = opened->address;
       CHECK(shards_[i]->listen(opened->sockets[0], spec, server_address(opened->address)));
+      StreamSpec streams;
+      streams.address = {*IpAddress::parse("127.0.0.1"), 0, 0};
+      const auto connections = open_stream_listener_group(streams, 1);
+      CHECK(connections);
+      stream_addresses_[i] = connections->address;
+      CHECK(shards_[i]->listen(connections->sockets[0], TakesPlain::yes));
       shards_[i]->start();
     }
   }
 
   Shard& shard(size_t i) { return *shards_[i]; }
   const TransportAddress& address(size_t i) const { return addresses_[i]; }
+  const TransportAddress& stream_address(size_t i) const { return stream_addresses_[i]; }
+  uint32_t connections() const { return connections_.connections(); }
   SharedPorts& ports() { return ports_; }
   ShardChannel& channel() { return channel_; }
 
@@ -76,6 +86,7 @@ class TwoShards {
   std::array<std::unique_ptr<Shard>, 2> shards_;
   ShardChannel channel_;
   std::array<TransportAddress, 2> addresses_;
+  std::array<TransportAddress, 2> stream_addresses_;
 };
 
 TurnClient::Settings alice() {
@@ -170,6 +181,67 @@ TEST(Shard, AReservationNobodyClaimedAnyMoreGoesWithItsShard) {
     shards.shard(1).close();
     for (size_t i : {0, 1}) shards.shard(i).discard_messages();
     EXPECT_EQ(shards.ports().taken(), 0U);
+  }
+  EXPECT_EQ(count_descriptors(), descriptors);
+}
+
+/// A ConnectionBind (RFC 6062) for a connection of that shard, by somebody who guesses.
+std::vector<uint8_t> bind_for(uint8_t shard) {
+  std::vector<uint8_t> bytes(200);
+  TransactionId id;
+  CsprngRandom().fill(id.bytes);
+  MessageBuilder builder(bytes, Method::connection_bind, MessageClass::request, id);
+  builder.add_u32(AttributeType::connection_id, uint32_t{shard} << 24 | 1);
+  const std::array<uint8_t, 16> key{};
+  builder.add_integrity(key);
+  bytes.resize(builder.finish().size());
+  return bytes;
+}
+
+/// A client's connection to the first shard, of which a request has gone to the second.
+ClientSocket moving_client(TwoShards& shards) {
+  auto client = ClientSocket::open(ClientSocket::Kind::stream, shards.stream_address(0));
+  CHECK(client);
+  const std::vector<uint8_t> request = bind_for(1);
+  Result<size_t, int> sent = Failure{0};
+  while (!sent) sent = client->send(request);
+  while (shards.shard(0).stream_counters().handed_over == 0) {
+    shards.shard(0).pass(read_clocks().monotonic + kPatience);
+  }
+  return std::move(*client);
+}
+
+TEST(Shard, AConnectionThatMovedIsTheOtherShards) {
+  TwoShards shards;
+  ClientSocket client = moving_client(shards);
+  EXPECT_EQ(shards.shard(0).stream_counters().connections, 0U);
+  EXPECT_EQ(shards.connections(), 1U) << "counted all the time";
+  shards.shard(1).pass(read_clocks().monotonic);
+  EXPECT_EQ(shards.shard(1).stream_counters().taken_over, 1U);
+  std::array<uint8_t, 500> answer;
+  Result<size_t, int> size = Failure{0};
+  while (!(size = client.receive(answer)) && would_block(size.error())) {
+  }
+  ASSERT_TRUE(size && *size > 0) << "it is challenged there";
+  EXPECT_EQ(MessageView::parse(MutableBytes{answer}.first(*size))->message_class(),
+            MessageClass::error);
+  for (size_t i : {0, 1}) shards.shard(i).close();
+  EXPECT_EQ(shards.connections(), 0U);
+}
+
+TEST(Shard, AConnectionThatMovesToAShardThatHasStoppedIsClosed) {
+  const size_t descriptors = count_descriptors();
+  {
+    TwoShards shards;
+    ClientSocket client = moving_client(shards);
+    shards.shard(1).close();
+    std::array<uint8_t, 100> nothing;
+    Result<size_t, int> size = Failure{0};
+    while (!(size = client.receive(nothing)) && would_block(size.error())) {
+    }
+    EXPECT_TRUE(!size || *size == 0);
+    shards.shard(0).close();
+    EXPECT_EQ(shards.connections(), 0U);
   }
   EXPECT_EQ(count_descriptors(), descriptors);
 }
