@@ -47,6 +47,7 @@ struct DtlsCounters {
   uint64_t messages_in = 0;
   uint64_t messages_out = 0;
   uint64_t messages_lost = 0;  ///< for a session that has ended, or longer than a record can be
+  uint64_t plain_refused = 0;  ///< datagrams of no DTLS, where a listener takes nothing else
 };
 
 /// Who handles what clients say, and hears when they go: the shard.
@@ -84,6 +85,8 @@ class DtlsClients {
   /// Messages are decrypted in the place of the datagram.
   void on_datagram(const Arrival& arrival, const TransportAddress& from, const Packet& packet,
                    Now now);
+
+  void refuse_plain() { ++counters_.plain_refused; }
 
   /// To the client of a session: header, payload and padding as one record in a lent buffer.
   void send(SocketId session, Bytes header, Bytes payload, uint8_t padding, const IpFields& ip,

@@ -183,7 +183,6 @@ class alignas(64) Shard final : LoopHandler,
   uint8_t first_served_ = 0;
   bool has_taken_shortcuts_ = false;
   ShortcutCounters shortcut_counters_;
-  uint64_t plain_refused_ = 0;
   bool stopping_ = false;
 };
 static_assert(kMaxShards <= 64, "a bit for each");

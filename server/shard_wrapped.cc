@@ -54,7 +54,7 @@ void Shard::on_wrapped(Arrival arrival, const ReceivedDatagram& datagram) {
     arrival.five_tuple.transport = Transport::dtls;
     dtls_.on_datagram(arrival, datagram.from, packet, now_);
   } else if (listeners_[datagram.tag].plain == TakesPlain::no) {
-    ++plain_refused_;
+    dtls_.refuse_plain();
   } else if (is_announced) {
     on_proxied(arrival, datagram.from, packet);
   } else {

@@ -114,6 +114,7 @@ void log_statistics(const Log& log, const Statistics& sum) {
                        {"dtls_messages_in", sum.dtls().messages_in},
                        {"dtls_messages_out", sum.dtls().messages_out},
                        {"dtls_messages_lost", sum.dtls().messages_lost},
+                       {"plain_refused", sum.dtls().plain_refused},
                        {"proxied_datagrams", sum.proxied().datagrams_in},
                        {"proxied_without_header", sum.proxied().no_header},
                        {"drops", sum.drops_text()},

@@ -99,7 +99,7 @@ def plain():
         check(is_answered(server, "udp"), "no plain TURN on udp")
         check(not is_answered(server, "dtls"), "plain TURN on dtls")
         shown_certificate(server)
-        server.stop()
+        check(counters(server.stop())["plain_refused"] >= 1, "not counted")
 
 
 def quick_start():
