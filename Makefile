@@ -43,8 +43,14 @@ bench:
 	cmake --build --preset release -j $(JOBS) --target uturn bare_forwarder
 	python3 bench/run.py --mode $(MODE) $(ARGS)
 
+# The .deb and the .rpm, in build/package/packages; the same source gives the same packages.
+package: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || date +%s)
 package:
-	@echo "make package: the .deb and .rpm come with issue 6" >&2; exit 2
+	packaging/install-deps.sh --package
+	cmake --preset package
+	cmake --build --preset package -j $(JOBS) --target uturn_packages
+	cpack --config build/package/CPackConfig.cmake -B build/package/packages
+	@ls -l build/package/packages/*.deb build/package/packages/*.rpm
 
 SOURCES = $(shell git ls-files '*.cc' '*.h')
 

@@ -1,8 +1,8 @@
 #!/bin/bash
 # Installs the Debian packages that building uturn needs; --tests adds what its tests need, --bench
-# what measuring it beside coturn needs.
+# what measuring it beside coturn needs, --package what making the .deb and the .rpm needs.
 #
-#   packaging/install-deps.sh [--tests] [--bench]
+#   packaging/install-deps.sh [--tests] [--bench] [--package]
 #
 # May be run at any time: when nothing is missing it asks dpkg and returns. Packages that bring a
 # daemon (coturn, haproxy, nginx) are installed under a policy-rc.d that forbids starting it, and what
@@ -22,6 +22,9 @@ test_packages=(
 bench_packages=(
   libbenchmark-dev coturn gnuplot-nox iproute2 ethtool util-linux valgrind python3
 )
+package_packages=(dpkg-dev rpm libhiredis-dev file python3)
+# What packages are looked at with, and the machine without anything that they are installed on.
+package_test_packages=(lintian rpmlint mandoc zsh systemd mmdebstrap)
 # Few tests need them, and are skipped where they cannot be had.
 optional_packages=(chromium libnss3-tools haproxy nginx libnginx-mod-stream)
 daemons=(coturn haproxy nginx)
@@ -31,7 +34,7 @@ optional=()
 for flag in "$@"; do
   case "$flag" in
     --tests)
-      wanted+=("${test_packages[@]}")
+      wanted+=("${test_packages[@]}" "${package_packages[@]}" "${package_test_packages[@]}")
       optional=("${optional_packages[@]}")
       # Node may come from elsewhere, and then Debian's would conflict with it.
       command -v node >/dev/null || wanted+=(nodejs)
@@ -40,8 +43,11 @@ for flag in "$@"; do
     --bench)
       wanted+=("${bench_packages[@]}")
       ;;
+    --package)
+      wanted+=("${package_packages[@]}")
+      ;;
     *)
-      echo "usage: $0 [--tests] [--bench]" >&2
+      echo "usage: $0 [--tests] [--bench] [--package]" >&2
       exit 2
       ;;
   esac
