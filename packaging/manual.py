@@ -104,10 +104,16 @@ def quoted(value):
     return '"' + value.replace('"', "\\(dq") + '"'
 
 
+def joined(text):
+    """Lists that begin below their key or go on in further lines, on one line."""
+    text = re.sub(r"^( *[a-z_0-9]+:)\n +(?=[\[{])", r"\1 ", text, flags=re.MULTILINE)
+    return re.sub(r"(?<=,)\n +(?=[^#\s])", " ", text)
+
+
 def main():
     file, version, date = sys.argv[1:]
     with open(file, encoding="utf-8") as lines:
-        body = "\n".join(render(lines.read().splitlines()))
+        body = "\n".join(render(joined(lines.read()).splitlines()))
     sys.stdout.write(HEAD.format(version=version, date=date) + body + "\n" + FOOT)
 
 

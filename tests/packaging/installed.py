@@ -5,6 +5,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -111,7 +112,9 @@ def configure(machine):
     text = machine.read(CONFIGURATION).decode()
     for old, new in {"users: {}": 'users: {alice: {password: "%s"}}' % PASSWORD,
                      "addresses: [auto]": "addresses: [127.0.0.1]",
-                     "allow: []": "allow: [127.0.0.1]"}.items():
+                     "allow: []": "allow: [127.0.0.1]",
+                     'certificate: ""': "certificate: /etc/uturn/tls/fullchain.pem",
+                     'key: ""': "key: /etc/uturn/tls/privkey.pem"}.items():
         check(text.count(old) == 1, f"the configuration has {old!r} not once")
         text = text.replace(old, new)
     with open(machine.path(CONFIGURATION), "w") as file:
@@ -220,18 +223,32 @@ def make_certificate(machine, name):
         "-keyout", os.path.join(lineage, "privkey.pem"), "-out", os.path.join(lineage, "fullchain.pem"))
 
 
-def check_certificates(machine):
-    """What certbot renewed is where the service may read it, whole and under its rights."""
-    for name in ("first.example", "renewed.example"):
-        make_certificate(machine, name)
-        machine.run("/usr/libexec/uturn/certbot-deploy-hook")
-        for file in ("fullchain.pem", "privkey.pem"):
-            path = f"/etc/uturn/tls/{file}"
-            check(machine.read(path) == machine.read(f"/etc/letsencrypt/live/turn.example/{file}"),
-                  f"{path} is not what was renewed")
-            check(machine.owner_and_mode(path) == "root:uturn 640", f"{path} is open or closed to the wrong")
+def renew(machine, name):
+    """As certbot does: its own copy, then the hook. The service's copy is whole and under its rights."""
+    make_certificate(machine, name)
+    machine.run("/usr/libexec/uturn/certbot-deploy-hook")
+    for file in ("fullchain.pem", "privkey.pem"):
+        path = f"/etc/uturn/tls/{file}"
+        check(machine.read(path) == machine.read(f"/etc/letsencrypt/live/turn.example/{file}"),
+              f"{path} is not what was renewed")
+        check(machine.owner_and_mode(path) == "root:uturn 640", f"{path} is open or closed to the wrong")
     check(sorted(os.listdir(machine.path("/etc/uturn/tls"))) == ["fullchain.pem", "privkey.pem"],
           "the hook left something behind")
+
+
+def served_certificate():
+    done = subprocess.run(["openssl", "s_client", "-connect", "127.0.0.1:3478"], text=True,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    found = re.search(r"^subject=.*CN = (\S+)", done.stdout, re.MULTILINE)
+    return found and found.group(1)
+
+
+def check_renewal(machine, service):
+    """A certificate that is renewed while the service runs is the one it serves, without a restart."""
+    check(served_certificate() == "first.example", f"it serves {served_certificate()}")
+    renew(machine, "renewed.example")
+    os.kill(service.pid, signal.SIGUSR2)  # systemctl does in the hook, where there is systemd
+    wait_until(lambda: served_certificate() == "renewed.example", 30, "the renewed certificate")
     machine.run("/usr/libexec/uturn/certbot-deploy-hook", "../elsewhere", status=2)
 
 
@@ -267,10 +284,11 @@ def check_gone(machine):
 
 def check_machine(machine, deb, directory):
     check_installed(machine, deb)
+    renew(machine, "first.example")
     configure(machine)
-    check_certificates(machine)
     with Service(machine, directory) as service:
         check_serving(machine, service)
+        check_renewal(machine, service)
         service.stop()
     check_upgraded(machine, directory)
     check_gone(machine)
