@@ -52,18 +52,20 @@ def make_root(root, deb):
     if proxy:
         command.append(f'--aptopt=Acquire::http::Proxy "{proxy.group(1)}"')
     command += [codename.group(1), root, *debian_sources()]
-    try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                              stdin=subprocess.DEVNULL, timeout=MOST_SECONDS)
-    except subprocess.TimeoutExpired:
+    # In a mount namespace of its own, which takes what is mounted in the root along.
+    log = os.path.join(os.path.dirname(root), "mmdebstrap.log")
+    with Process(["unshare", "--mount", *command], log) as process:
+        status = process.wait(MOST_SECONDS)
+        said = process.output()
+    if status is None:
         skip(f"Debian's packages are not here within {MOST_SECONDS} s")
-    if done.returncode != 0:
+    if status != 0:
         unreachable = re.search(r"(Temporary failure resolving|Could not resolve|Could not connect|"
                                 r"Failed to fetch|Unable to connect|Connection timed out)[^\n]*",
-                                done.stdout)
+                                said)
         if unreachable:
             skip(f"Debian's packages cannot be reached: {unreachable.group(0)}")
-        check(False, f"mmdebstrap:\n{done.stdout[-3000:]}")
+        check(False, f"mmdebstrap:\n{said[-3000:]}")
 
 
 class Machine:
@@ -301,7 +303,7 @@ def test(options):
     if not os.environ.get("UTURN_OWN_NETWORK"):
         # The service's ports are fixed: it has a network of its own, made by running this once more.
         deb = packages.package(options.build, "deb")
-        with tempfile.TemporaryDirectory(prefix="uturn-root-") as directory:
+        with tempfile.TemporaryDirectory(prefix="uturn-root-", ignore_cleanup_errors=True) as directory:
             os.chmod(directory, 0o755)
             make_root(os.path.join(directory, "root"), deb)
             done = subprocess.run(["unshare", "--mount", "--net", sys.executable, *sys.argv],
