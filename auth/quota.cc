@@ -48,6 +48,11 @@ QuotaLease::~QuotaLease() {
   if (ledger_ != nullptr) ledger_->give_back(user_, network_);
 }
 
+void QuotaLedger::set_limits(const QuotaLimits& limits) {
+  const std::lock_guard lock(mutex_);
+  limits_ = limits;
+}
+
 QuotaLedger::~QuotaLedger() { CHECK(held_ == 0); }
 
 QuotaLease QuotaLedger::take(std::string_view quota_id, const IpAddress& client) {

@@ -48,6 +48,8 @@ class QuotaLedger {
  public:
   explicit QuotaLedger(QuotaLimits limits) : limits_(limits) {}
   ~QuotaLedger();  ///< everything must have come back
+  /// For what is asked from here on; nothing that is held is taken away.
+  void set_limits(const QuotaLimits& limits);
 
   /// An empty lease where a limit is reached (486). An empty quota_id names nobody (--no-auth, a
   /// bare expiry) and is not counted by user; an unspecified client is not counted by network.

@@ -17,7 +17,7 @@ build_packages=(
 test_packages=(
   libgtest-dev libgmock-dev
   clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev
-  coturn iproute2 nftables tcpdump openssl python3
+  coturn iproute2 nftables tcpdump openssl python3 curl tmux
 )
 bench_packages=(
   libbenchmark-dev coturn gnuplot-nox iproute2 ethtool util-linux valgrind python3

@@ -51,7 +51,7 @@ Certificates::Certificates(const TlsConfig& config, SelfSigned self_signed, cons
     : config_(config),
       self_signed_(std::move(self_signed)),
       log_(log),
-      watch_(files_of(config)),
+      watch_(std::make_unique<FileWatch>(files_of(config))),
       look_at_(kNever),
       next_rotation_(now.monotonic + TlsTicketKeys::kRotation),
       next_expiry_check_(now.monotonic) {}
@@ -71,7 +71,7 @@ Result<Done, std::string> Certificates::load_first(Now now) {
 
 // What was written after the files were looked at is found by the next look.
 void Certificates::set_settings(Now now) {
-  states_ = file_states(watch_.paths());
+  states_ = file_states(watch_->paths());
   settings_ = settings_of(config_);
   if (is_self_signed()) {
     settings_.certificates = {make_self_signed(self_signed_.names, self_signed_.addresses, now)};
@@ -93,8 +93,27 @@ Result<Done, std::string> Certificates::reload(Now now) {
   return load_anew(now);
 }
 
+// On error the former files go on being watched.
+Result<Done, std::string> Certificates::reconfigure(const TlsConfig& config, Now now) {
+  const std::lock_guard lock(mutex_);
+  TlsConfig former = std::exchange(config_, config);
+  auto former_watch = std::exchange(watch_, std::make_unique<FileWatch>(files_of(config)));
+  auto loaded = load_anew(now);
+  if (loaded) {
+    const bool has_keys = context_->ticket_keys() != nullptr;
+    if (has_keys != config.tickets) {
+      hand(context_->with_ticket_keys(config.tickets ? TlsTicketKeys::make(now) : nullptr));
+    }
+    return loaded;
+  }
+  config_ = std::move(former);
+  watch_ = std::move(former_watch);
+  set_settings(now);
+  return loaded;
+}
+
 Result<Done, std::string> Certificates::load_anew(Now now) {
-  watch_.follow_links();
+  watch_->follow_links();
   set_settings(now);
   auto context = context_->reloaded(settings_);
   if (!context) {
@@ -117,7 +136,7 @@ void Certificates::hand(std::shared_ptr<const TlsContext> context) {
 
 void Certificates::on_files_changed(Now now) {
   const std::lock_guard lock(mutex_);
-  watch_.take();
+  watch_->take();
   if (!changed_since_) changed_since_ = now.monotonic;
   look_at_ = std::min(now.monotonic + kQuiet, *changed_since_ + kMostPatience);
 }
@@ -141,7 +160,7 @@ void Certificates::on_time(Now now) {
 void Certificates::look_at_files(Now now) {
   changed_since_.reset();
   look_at_ = kNever;
-  if (is_self_signed() || file_states(watch_.paths()) == states_) return;
+  if (is_self_signed() || file_states(watch_->paths()) == states_) return;
   (void)load_anew(now);  // it logs
 }
 

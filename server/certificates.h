@@ -51,7 +51,10 @@ class Certificates {
   /// stays as it was.
   Result<Done, std::string> reload(Now now);
 
-  int descriptor() const { return watch_.descriptor(); }  ///< -1: nothing to wait for
+  /// Other files from here on: for a reload. On error, which is logged, everything stays as it was.
+  Result<Done, std::string> reconfigure(const TlsConfig& config, Now now);
+
+  int descriptor() const { return watch_->descriptor(); }  ///< -1: nothing to wait for
   void on_files_changed(Now now);
   Instant next_deadline() const;
   void on_time(Now now);
@@ -67,7 +70,7 @@ class Certificates {
 
  private:
   Certificates(const TlsConfig& config, SelfSigned self_signed, const Log& log, Now now);
-  bool is_self_signed() const { return watch_.paths().empty(); }
+  bool is_self_signed() const { return watch_->paths().empty(); }
   Result<Done, std::string> load_first(Now now);
   Result<Done, std::string> load_anew(Now now);
   void set_settings(Now now);
@@ -80,7 +83,7 @@ class Certificates {
   TlsConfig config_;
   SelfSigned self_signed_;
   const Log& log_;
-  FileWatch watch_;
+  std::unique_ptr<FileWatch> watch_;
 
   mutable std::mutex mutex_;
   TlsSettings settings_;

@@ -67,6 +67,13 @@ class ClientStreams {
     settings_.tls = std::move(context);
   }
 
+  /// Other settings from here on, for the connections that there are as well; the certificates are
+  /// no part of them.
+  void reload(StreamSettings settings) {
+    settings.tls = std::move(settings_.tls);
+    settings_ = std::move(settings);
+  }
+
   // What the loop brings.
   void on_accepted(const AcceptedStream& accepted);
   void on_event(const StreamEvent& event);

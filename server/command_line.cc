@@ -36,6 +36,9 @@ int run_probe_command(const Invocation& invocation);
 int run_bench_command(const Invocation& invocation);
 int run_help(const Invocation& invocation);
 
+template <size_t index>
+int run_admin(const Invocation& invocation);
+
 struct Command {
   std::string_view name;
   std::string_view synopsis;
@@ -52,12 +55,21 @@ constexpr Command kCommands[] = {
      run_probe_command},
     {"bench", "bench URI [--user U --password P] [flags]",
      "load a TURN server; packets/s, loss, latency, its CPU", run_bench_command},
+    {"status", "status [--json] [--admin-socket PATH]", "how a running server is", run_admin<0>},
+    {"sessions",
+     "sessions [--user U] [--client CIDR] [--min-age D] [--min-idle D] [--all] [--json]",
+     "list the allocations of a running server", run_admin<1>},
+    {"kick", "kick ID... | --user U | --client CIDR | --min-idle D | --all",
+     "end allocations of a running server", run_admin<2>},
+    {"drain", "drain [--deadline D] [--wait] | --cancel",
+     "refuse new clients, and stop with the last allocation", run_admin<3>},
+    {"reload", "reload [--json]", "read the configuration again; calls go on", run_admin<4>},
+    {"log-level", "log-level [LEVEL]", "show or change how much is logged", run_admin<5>},
+    {"top", "top [--interval S]", "watch a running server in a terminal", run_admin<6>},
     {"help", "help [COMMAND]", "tell more about a command", run_help},
 };
 
-constexpr std::string_view kLaterCommands[] = {"user", "secret", "status", "sessions",
-                                               "kick", "drain",  "reload", "log-level",
-                                               "top",  "import", "doctor", "cat"};
+constexpr std::string_view kLaterCommands[] = {"user", "secret", "import", "doctor", "cat"};
 
 const Command* find_command(std::string_view name) {
   const auto* found = std::ranges::find(kCommands, name, &Command::name);
@@ -129,6 +141,7 @@ int detect(const DetectWish& wish, const Invocation& invocation, Config& config)
     return kExitUsage;
   }
   config.relay.external.push_back({detected->address, std::nullopt});
+  config.start.detected_external = detected->address;
   return kExitSuccess;
 }
 
@@ -139,6 +152,7 @@ int run_serve(const Invocation& invocation) {
   if (const auto status = parse(app, invocation)) return *status;
 
   Config config;
+  config.start.arguments = invocation.arguments;
   ConfigReader reader(config, invocation.sources);
   arguments.read_into(config, reader);
   if (!arguments.parse_detect_wish()) {
@@ -245,6 +259,39 @@ int run_bench_command(const Invocation& invocation) {
   }
   options.password = *password;
   return invocation.actions.bench(options, invocation.out, invocation.err);
+}
+
+/// The commands that ask a running server, and what their help begins with.
+constexpr std::pair<std::string_view, std::string_view> kAdminCommands[] = {
+    {"status", "Says how a running server is."},
+    {"sessions", "Lists the allocations of a running server."},
+    {"kick", "Ends allocations of a running server: by id, or all that match."},
+    {"drain", "Has a server refuse new clients, and stop with its last allocation."},
+    {"reload", "Has a server read its configuration again; calls go on."},
+    {"log-level", "Shows or changes how much a running server logs."},
+    {"top", "Watches a running server in a terminal; q quits."},
+};
+
+template <size_t index>
+int run_admin(const Invocation& invocation) {
+  const auto& [command, help] = kAdminCommands[index];
+  CLI::App app(std::string(help), "uturn " + std::string(command));
+  AdminCommandOptions options;
+  add_admin_arguments(command, app, options);
+  if (const auto status = parse(app, invocation)) return *status;
+  if (command == "top") {
+    return invocation.actions.top(options, invocation.actions.ask_admin, invocation.err);
+  }
+  if (command == "kick") {
+    const bool filters = !options.user.empty() || !options.client.empty() ||
+                         !options.min_age.empty() || !options.min_idle.empty();
+    if (int{!options.ids.empty()} + int{filters} + int{options.all} != 1) {
+      invocation.err << "uturn kick: say ids, or a filter, or --all: one of them\n";
+      return kExitUsage;
+    }
+  }
+  return run_admin_command(command, options, invocation.actions.ask_admin, invocation.out,
+                           invocation.err);
 }
 
 int run_help(const Invocation& invocation) {

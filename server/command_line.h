@@ -8,6 +8,7 @@
 #include "client/tools/bench/options.h"
 #include "client/tools/probe.h"
 #include "protocol/result.h"
+#include "server/admin/admin_commands.h"
 #include "server/config.h"
 #include "server/external_address.h"
 #include "server/value_sources.h"
@@ -24,6 +25,8 @@ struct CommandActions {
   int (*probe)(const ProbeOptions& options, std::ostream& out, std::ostream& err);
   Result<Detected, std::string> (*detect)(const DetectWish& wish, std::vector<std::string>& asked);
   int (*bench)(const BenchOptions& options, std::ostream& out, std::ostream& err);
+  AskAdmin ask_admin = nullptr;
+  int (*top)(const AdminCommandOptions& options, AskAdmin ask, std::ostream& err) = nullptr;
 };
 
 /// `arguments` without the program's name. Returns the exit status.

@@ -15,6 +15,7 @@
 #include "protocol/channel_data.h"
 #include "protocol/time.h"
 #include "protocol/transport_address.h"
+#include "server/credential_config.h"
 #include "server/relay/limits.h"
 #include "server/relay/port_pool.h"
 #include "server/relay/relay.h"
@@ -67,6 +68,9 @@ struct ServerConfig {
   Duration busy_poll{};                                  ///< 0: off
   bool freebind = false;
   std::string software = "uturn";  ///< SOFTWARE of answers to the authenticated; empty: none
+  std::vector<TransportAddress> alternates;  ///< where a draining server sends new clients …
+  std::string alternate_domain;              ///< … and the host name of their certificate
+  Duration drain_timeout = std::chrono::hours(1);
 };
 
 struct RelayConfig {
@@ -132,6 +136,10 @@ struct StreamLimits {
   uint32_t tcp_connections_per_allocation = 64;               ///< to peers (RFC 6062)
 };
 
+struct AdminConfig {
+  std::string socket = "/run/uturn/admin.sock";  ///< empty: none
+};
+
 struct LogConfig {
   LogLevel level = LogLevel::info;
   LogFormat format = LogFormat::text;
@@ -141,9 +149,11 @@ struct LogConfig {
 
 /// What only a command line says, about this one start.
 struct StartConfig {
-  std::string config_file;             ///< empty: none, quick start
-  std::string ready_file;              ///< empty: none
-  bool credential_generated = false;   ///< quick start made up the user in auth.users
+  std::string config_file;                     ///< empty: none, quick start
+  std::string ready_file;                      ///< empty: none
+  std::vector<std::string> arguments;          ///< of `serve`, to be read again by a reload
+  std::optional<IpAddress> detected_external;  ///< by --detect-external, in relay.external too
+  bool credential_generated = false;           ///< quick start made up the user in auth.users
   bool certificate_generated = false;  ///< quick start makes a self-signed one for TLS and DTLS
 
   bool is_quick_start() const { return config_file.empty(); }
@@ -162,6 +172,8 @@ struct Config {
   StreamLimits stream_limits;
   TlsConfig tls;
   ProxyConfig proxy;
+  AdminConfig admin;
+  CredentialServiceConfig credentials;
   LogConfig log;
   StartConfig start;
 };

@@ -35,6 +35,20 @@ void check_relay(const RelayConfig& relay, ConfigProblems& problems) {
   }
 }
 
+void check_credentials(const Config& config, ConfigProblems& problems) {
+  const CredentialServiceConfig& credentials = config.credentials;
+  if (credentials.certificate.empty() != credentials.key.empty()) {
+    problems.push_back({"", "credentials", "certificate and key go together"});
+  }
+  if (credentials.is_off()) return;
+  if (config.auth.secrets.empty()) {
+    problems.push_back({"", "credentials", "auth.secrets is needed to sign what is handed out"});
+  }
+  if (credentials.listen && credentials.keys.empty()) {
+    problems.push_back({"", "credentials", "keys says who may ask; nobody could"});
+  }
+}
+
 bool is_in_relay_ports(const ListenerUri& listener, const RelayConfig& relay) {
   return relay.ports.contains(listener.address.port);
 }
@@ -51,6 +65,7 @@ ConfigProblems find_contradictions(const Config& config) {
   }
   check_run_as(config.server, problems);
   check_relay(config.relay, problems);
+  check_credentials(config, problems);
   for (ConfigProblem& problem : find_tls_problems(config)) problems.push_back(std::move(problem));
   return problems;
 }
@@ -76,6 +91,12 @@ std::vector<std::string> find_warnings(const Config& config, std::optional<Calen
     if (!is_in_relay_ports(listener, config.relay)) continue;
     warnings.push_back("listeners: " + listener.to_string() +
                        " lies within relay.ports; relaying will not use that port");
+  }
+  const auto& service = config.credentials;
+  if (service.listen && service.certificate.empty() && !service.listen->ip.is_loopback()) {
+    warnings.emplace_back(
+        "credentials.listen is plain HTTP on an address of the network: keys and passwords can be "
+        "read on the way");
   }
   constexpr uint32_t kFewPorts = 100;
   if (config.relay.ports.size() < kFewPorts) {

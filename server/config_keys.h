@@ -18,6 +18,7 @@ struct ConfigKey {
     list,          ///< of texts
     users,         ///< a map of user names
     certificates,  ///< a list of maps, each a CertificateFiles
+    api_keys,      ///< a map of names, each an ApiKey
     unserved,      ///< known, so that the frame is stable, and refused
   };
 

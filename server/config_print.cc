@@ -35,6 +35,19 @@ std::string print_certificates(const std::vector<CertificateFiles>& certificates
   return out;
 }
 
+std::string print_api_keys(const std::map<std::string, ApiKey>& keys, const std::string& indent) {
+  if (keys.empty()) return " {}\n";
+  std::string out = "\n";
+  for (const auto& [name, key] : keys) {
+    out += indent + quoted(name) + ": {sha256: \"" + std::string(kMasked) + "\"";
+    if (!key.realm.empty()) out += ", realm: " + quoted(key.realm);
+    if (key.max_ttl > Duration{}) out += ", max_ttl: " + print_duration(key.max_ttl);
+    if (!key.credential_class.empty()) out += ", class: " + quoted(key.credential_class);
+    out += "}\n";
+  }
+  return out;
+}
+
 size_t count_common_sections(std::string_view a, std::string_view b) {
   size_t common = 0;
   for (size_t i = 0; i < std::min(a.size(), b.size()) && a[i] == b[i]; ++i) {
@@ -67,6 +80,8 @@ std::string print_config(const Config& config) {
       out += print_users(config.auth.users, indent + "  ");
     } else if (key.shape == ConfigKey::Shape::certificates) {
       out += print_certificates(config.tls.certificates, indent + "  ");
+    } else if (key.shape == ConfigKey::Shape::api_keys) {
+      out += print_api_keys(config.credentials.keys, indent + "  ");
     } else if (key.shape == ConfigKey::Shape::list) {
       out += " " + print_list(key.print(config)) + "\n";
     } else {

@@ -84,6 +84,9 @@ void ConfigReader::read_key(const ConfigKey& key, const Setting& value) {
     case ConfigKey::Shape::certificates:
       read_certificates(value);
       break;
+    case ConfigKey::Shape::api_keys:
+      read_api_keys(value);
+      break;
     case ConfigKey::Shape::unserved:
       if (is_empty(value)) return;  // `realms: {}` asks for nothing
       refuse(std::string(key.path), value, std::string(key.feature) + " not in this version");

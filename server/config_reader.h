@@ -38,6 +38,8 @@ class ConfigReader {
   void read_users(const Setting& value);
   void read_user(const std::string& name, const Setting& value);
   void read_certificates(const Setting& value);
+  void read_api_keys(const Setting& value);
+  void read_api_key(const std::string& name, const Setting& value);
   void read_certificate(const std::string& path, const Setting& value);
   std::optional<std::string> expand(const std::string& path, const Setting& value);
   void refuse(const std::string& path, const Setting& value, std::string sentence);

@@ -120,6 +120,50 @@ Misread read_listener(std::string_view text, std::vector<ListenerUri>& to) {
   return std::nullopt;
 }
 
+Misread read_alternate(std::string_view text, std::vector<TransportAddress>& to) {
+  const auto address = TransportAddress::parse(text);
+  if (!address || address->port == 0 || address->ip.is_unspecified()) {
+    return "expected the IP:PORT of another server";
+  }
+  to.push_back(*address);
+  return std::nullopt;
+}
+
+// RFC 8489, Section 14.16: at most 255 bytes, with A-labels where it is not ASCII.
+Misread read_domain(std::string_view text, std::string& to) {
+  const bool is_name = text.size() <= 255 && std::ranges::all_of(text, [](char c) {
+                         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                                (c >= '0' && c <= '9') || c == '-' || c == '.';
+                       });
+  if (!is_name) return "expected a DNS name in ASCII, or nothing";
+  to = text;
+  return std::nullopt;
+}
+
+Misread read_service(std::string_view text, std::optional<TransportAddress>& to) {
+  if (text.empty()) {
+    to.reset();
+    return std::nullopt;
+  }
+  const auto address = TransportAddress::parse(text);
+  if (!address) return "expected IP:PORT, or \"\" for none";
+  to = *address;
+  return std::nullopt;
+}
+
+std::string print_service(const std::optional<TransportAddress>& address) {
+  return address ? address->to_string() : "";
+}
+
+Misread read_origin(std::string_view text, std::vector<std::string>& to) {
+  const bool is_origin = text == "*" || text.starts_with("https://") || text.starts_with("http://");
+  if (!is_origin || text.ends_with('/') || has_control_character(text)) {
+    return "expected an origin like https://meet.example.org, or *";
+  }
+  to.emplace_back(text);
+  return std::nullopt;
+}
+
 Misread read_relay_address(std::string_view text, std::vector<IpAddress>& to) {
   if (text == "auto") return std::nullopt;
   const auto address = IpAddress::parse(text);

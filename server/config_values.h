@@ -63,12 +63,20 @@ std::string print_workers(uint32_t workers);
 Misread read_account(std::string_view text, std::string& to);
 Misread read_buffer(std::string_view text, uint64_t& to);
 
+Misread read_alternate(std::string_view text, std::vector<TransportAddress>& to);
+Misread read_domain(std::string_view text, std::string& to);  ///< a DNS name, or "" for none
+
 // listeners, relay, peers: one item each
 Misread read_listener(std::string_view text, std::vector<ListenerUri>& to);
 Misread read_relay_address(std::string_view text, std::vector<IpAddress>& to);
 Misread read_external(std::string_view text, std::vector<ExternalMapping>& to);
 Misread read_ports(std::string_view text, PortRange& to);
 Misread read_range(std::string_view text, std::vector<AddressRange>& to);
+
+// credentials
+Misread read_service(std::string_view text, std::optional<TransportAddress>& to);  ///< "": none
+std::string print_service(const std::optional<TransportAddress>& address);
+Misread read_origin(std::string_view text, std::vector<std::string>& to);
 
 // auth, limits, tls, log
 Misread read_secret(std::string_view text, std::vector<Secret>& to);

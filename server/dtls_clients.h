@@ -76,6 +76,7 @@ class DtlsClients {
               DtlsHandler& handler);
   ~DtlsClients();
 
+  void reload(const DtlsSettings& settings) { settings_ = settings; }  ///< from here on
   /// For handshakes that begin from now on. Before the first one there is no DTLS here.
   void set_context(std::shared_ptr<const TlsContext> context);
   bool is_on() const { return listener_ != nullptr; }

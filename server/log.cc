@@ -123,8 +123,12 @@ void Log::write(LogLevel level, std::string_view message, LogFields fields) cons
 
 Result<Done, std::string> Log::reopen() {
   if (state_->settings.file.empty()) return Done{};
-  // Built before the old one is given up, so that a failure loses no line.
-  auto fresh = Log::open(state_->settings);
+  return reconfigure(LogConfig(state_->settings));
+}
+
+// Built before the old one is given up, so that a failure loses no line.
+Result<Done, std::string> Log::reconfigure(const LogConfig& settings) {
+  auto fresh = Log::open(settings);
   if (!fresh) return Failure{fresh.error()};
   state_ = std::move(fresh->state_);
   return Done{};

@@ -45,6 +45,9 @@ class Log {
   /// Opens the file anew, for SIGHUP after a rotation. Where that fails the old one stays.
   Result<Done, std::string> reopen();
 
+  /// Other settings from here on; the file is opened anew, too. Where that fails nothing changes.
+  Result<Done, std::string> reconfigure(const LogConfig& settings);
+
   /// An address as `log.privacy` lets it be seen. Every address of a client or peer goes through
   /// here.
   std::string show(const IpAddress& address) const;

@@ -41,12 +41,12 @@ constexpr KeyFlag kKeyFlags[] = {
     {"--io", "server.io", "auto|uring|epoll", "How datagrams are read and sent"},
     {"--state-dir", "server.state_dir", "DIR", "Where nonce keys survive a restart"},
     {"--run-as", "server.run_as", "USER[:GROUP]", "Become this user after binding, as root"},
+    {"--admin-socket", "admin.socket", "PATH", "Serve administration here; \"\": nowhere"},
     {"--log-level", "log.level", "L", "trace, debug, info, warn, error or off"},
     {"--log-format", "log.format", "text|json", "How log lines are written"},
     // Known, and refused by their keys: the frame is stable before the features are there.
     {"--database", "auth.database", "URL", "Users in a database (not in this version)"},
     {"--metrics", "metrics.listen", "IP:PORT", "Serve metrics here (not in this version)"},
-    {"--admin-socket", "admin.socket", "PATH", "Serve administration here (not in this version)"},
 };
 
 /// The absolute path; a value that comes from elsewhere stays as it is.

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <nlohmann/json.hpp>
 #include <system_error>
 #include <utility>
 
@@ -40,6 +41,8 @@ void close_unclaimed(const std::vector<LooseSocket>& sockets) {
     if (socket.handle >= 0) ::close(socket.handle);
   }
 }
+
+constexpr std::chrono::milliseconds kDrainLook{100};  // at how many are left
 
 }  // namespace
 
@@ -77,7 +80,9 @@ Result<Done, std::string> Server::start(Signals& signals) {
   if (auto tried = try_relay_addresses(relay_addresses_, config_.server.freebind); !tried) {
     return tried;
   }
+  if (auto opened = open_credentials(); !opened) return opened;
   make_policy();
+  if (auto opened = open_admin(); !opened) return opened;
   if (auto made = make_shards(); !made) return made;
   // Still as root, whose directory the ready file may be in. Every listener is bound and keeps what
   // arrives until its shard runs.
@@ -92,6 +97,10 @@ Result<Done, std::string> Server::start(Signals& signals) {
   }
   if (certificates_) {
     certificates_->hand_to([this](const auto& context) { hand_to_shards(context); });
+  }
+  if (auto served = serve_admin(); !served) {
+    stop();
+    return served;
   }
   return Done{};
 }
@@ -115,11 +124,15 @@ void Server::run(Signals& signals) {
   for (;;) {
     pollfd waits[] = {{signals.fd(), POLLIN, 0},
                       {events_.descriptor(), POLLIN, 0},
-                      {certificates_ ? certificates_->descriptor() : -1, POLLIN, 0}};
-    const Instant wake_at = certificates_ ? certificates_->next_deadline() : kNever;
+                      {certificates_ ? certificates_->descriptor() : -1, POLLIN, 0},
+                      {main_tasks_.descriptor(), POLLIN, 0}};
+    Instant wake_at = certificates_ ? certificates_->next_deadline() : kNever;
+    if (draining_) wake_at = std::min(wake_at, clock_.now().monotonic + kDrainLook);
     if (poll(waits, std::size(waits), milliseconds_until(wake_at, clock_.now())) < 0) continue;
     if (waits[2].revents != 0) certificates_->on_files_changed(clock_.now());
     if (certificates_) certificates_->on_time(clock_.now());
+    if (waits[3].revents != 0) main_tasks_.perform();
+    if (is_drained()) return;
     if (waits[1].revents != 0) log_events();
     if (waits[0].revents == 0) continue;
     switch (signals.wait()) {
@@ -128,13 +141,11 @@ void Server::run(Signals& signals) {
       case ServerSignal::reload:
         if (auto reopened = log_.reopen(); !reopened) {
           log_.warn("SIGHUP: the log cannot be opened anew", {{"reason", reopened.error()}});
-        } else {
-          log_.info(
-              "SIGHUP: the log was opened anew; this version does not reload its configuration");
         }
+        (void)reload();  // it logs
         break;
       case ServerSignal::drain:
-        log_.info("SIGUSR1 is ignored: this version does not drain");
+        drain(std::nullopt);
         break;
       case ServerSignal::reload_certificates:
         reload_certificates();
@@ -144,6 +155,10 @@ void Server::run(Signals& signals) {
 }
 
 void Server::stop() {
+  // Handlers wait for the main thread and for shards: they end before these do.
+  main_tasks_.close();
+  if (admin_) admin_->stop();
+  if (credentials_) credentials_->stop();
   // After root was given up, a directory of root's keeps the file: the next start removes it.
   if (auto removed = remove_ready_file(config_.start.ready_file); !removed) {
     log_.warn("the ready file stays", {{"reason", removed.error()}});
@@ -182,9 +197,7 @@ Result<Done, std::string> Server::choose_relay_addresses() {
   if (relay_addresses_.empty()) {
     relay_addresses_ = uturn::choose_relay_addresses(config_.listeners, locals_);
   }
-  for (const NatPair& pair : expand_external(config_.relay.external, relay_addresses_)) {
-    external_.push_back({pair.public_address, pair.private_address});
-  }
+  external_ = external_of(config_);
   return check_relay_addresses();
 }
 
@@ -254,15 +267,8 @@ void Server::choose_capacity() {
 }
 
 void Server::make_policy() {
-  PeerPolicy::Settings settings;
-  settings.allow = config_.peers.allow;
-  settings.deny = config_.peers.deny;
-  for (const ListenerUri& uri : uris_) settings.own_services.push_back(uri.address);
-  settings.local_addresses = addresses_of(locals_);
-  for (const ExternalAddress& pair : external_) settings.local_addresses.push_back(pair.shown);
-  policy_.emplace(settings);
-  quota_.emplace(QuotaLimits{config_.limits.allocations, config_.limits.allocations_per_user,
-                             config_.limits.allocations_per_client_ip});
+  policy_ = std::make_shared<const PeerPolicy>(policy_settings());
+  quota_.emplace(quota_limits());
   ports_.emplace(relay_addresses_, config_.relay.ports);
   tcp_ports_.emplace(relay_addresses_, config_.relay.ports);
   const StreamLimits& streams = config_.stream_limits;
@@ -284,6 +290,7 @@ Result<Done, std::string> Server::make_shards() {
     log_.warn("nonce keys do not survive a restart", {{"reason", keys->said}});
   }
 
+  nonce_keys_ = keys->keys;
   channel_.emplace(workers_, [this](uint8_t shard) { shards_[shard]->wake(); });
   shortcuts_.emplace(workers_);
   LoopSettings loop;
@@ -309,35 +316,6 @@ Result<Done, std::string> Server::make_shards() {
     if (auto handed = hand_listeners_to(*shards_.back(), i); !handed) return handed;
   }
   return Done{};
-}
-
-ShardSettings Server::shard_settings(uint8_t shard) const {
-  ShardSettings settings;
-  settings.relay.limits = limits_of_worker(config_.limits, workers_);
-  settings.relay.channels = config_.relay.channels;
-  settings.relay.default_family = default_family_;
-  settings.relay.external = ExternalAddresses{external_};
-  settings.relay.software = config_.server.software;
-  settings.relay.shortcut = config_.relay.shortcut;
-  settings.relay.shard = shard;
-  settings.relay.shards = workers_;
-  settings.relay_socket.receive_buffer = static_cast<int>(config_.server.relay_buffer);
-  settings.relay_socket.send_buffer = static_cast<int>(config_.server.relay_buffer);
-  settings.relay_socket.freebind = config_.server.freebind;
-  const StreamLimits& streams = config_.stream_limits;
-  settings.relay.limits.tcp_connections_per_allocation = streams.tcp_connections_per_allocation;
-  settings.streams.handshake_timeout = streams.handshake_timeout;
-  settings.streams.first_message_timeout = streams.first_message_timeout;
-  settings.streams.idle_timeout = streams.idle_timeout;
-  settings.streams.queue_bytes = streams.stream_queue;
-  settings.streams.queue_age = streams.stream_queue_age;
-  settings.streams.proxies = config_.proxy.from;
-  settings.dtls.handshake_timeout = streams.handshake_timeout;
-  settings.dtls.first_message_timeout = streams.first_message_timeout;
-  settings.dtls.idle_timeout = streams.idle_timeout;
-  settings.dtls.answers = settings.relay.limits;
-  settings.reports_auth_failures = log_.is_enabled(LogLevel::debug);
-  return settings;
 }
 
 Result<Done, std::string> Server::drop_root() {

@@ -1,7 +1,10 @@
 // Server: everything that runs, wired from one configuration.
 #pragma once
 
+#include <chrono>
 #include <memory>
+#include <mutex>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <thread>
@@ -14,11 +17,15 @@
 #include "io/stream_socket.h"
 #include "io/udp_socket.h"
 #include "protocol/result.h"
+#include "server/admin/admin_api.h"
 #include "server/certificates.h"
 #include "server/config.h"
 #include "server/connection_limits.h"
+#include "server/credential_servers.h"
+#include "server/http/http_server.h"
 #include "server/interfaces.h"
 #include "server/log.h"
+#include "server/reload.h"
 #include "server/shard.h"
 #include "server/shard_channel.h"
 #include "server/shard_events.h"
@@ -29,10 +36,10 @@
 namespace uturn {
 
 /// start() binds everything before any thread runs: what fails, fails with nothing half started.
-class Server {
+class Server final : AdminSubject {
  public:
   Server(const Config& config, Log& log);
-  ~Server();  ///< stops what runs
+  ~Server() override;  ///< stops what runs
 
   /// The error is one sentence. `signals` may end the wait for an address that is not there yet.
   Result<Done, std::string> start(Signals& signals);
@@ -76,6 +83,9 @@ class Server {
   void hand_to_shards(const std::shared_ptr<const TlsContext>& context);
   void reload_certificates();
 
+  PeerPolicy::Settings policy_settings() const;
+  QuotaLimits quota_limits() const;
+  std::vector<ExternalAddress> external_of(const Config& config) const;
   Result<Done, std::string> make_shards();
   Result<Done, std::string> hand_listeners_to(Shard& shard, uint8_t index);
   ShardSettings shard_settings(uint8_t shard) const;
@@ -86,9 +96,42 @@ class Server {
   void log_events();
   void log_counters();
 
-  const Config& config_;
+  // operate.cc
+  struct Draining {
+    std::chrono::steady_clock::time_point since;
+    std::chrono::steady_clock::time_point ends;
+  };
+  struct LastReload {
+    std::chrono::steady_clock::time_point at;
+    std::string error;  ///< empty: it went well
+  };
+  Result<Done, std::string> open_admin();
+  Result<Done, std::string> serve_admin();
+  Result<Done, std::string> open_credentials();
+  CredentialFacts credential_facts() const;
+  Shards shards() override;
+  nlohmann::ordered_json describe() const override;
+  std::string show(const TransportAddress& address) const override;
+  MainTasks& main_tasks() override { return main_tasks_; }
+  Result<nlohmann::ordered_json, std::string> reload() override;
+  Result<nlohmann::ordered_json, std::string> try_reload();
+  void hand_configuration_to_shards();
+  nlohmann::ordered_json report(const std::vector<ConfigChange>& changes);
+  void drain(std::optional<Duration> deadline) override;
+  void resume() override;
+  void tell_shards_to_drain(bool on);
+  bool is_drained();
+  LogLevel log_level() const override;
+  void set_log_level(LogLevel level) override;
+  bool tell_shard(uint8_t shard, const auto& make_errand);
+
+  Config config_;
   Log& log_;
   Clock clock_;
+  mutable std::mutex live_;  ///< around what the main thread changes and others read
+  const std::chrono::steady_clock::time_point started_at_ = std::chrono::steady_clock::now();
+  std::optional<Draining> draining_;
+  std::optional<LastReload> last_reload_;
   uint8_t workers_ = 1;
   IoKind io_{};
   SegmentationSupport segmentation_;
@@ -106,7 +149,8 @@ class Server {
 
   // What shards stand on, so it goes after them.
   ShardEvents events_;
-  std::optional<PeerPolicy> policy_;
+  std::shared_ptr<const PeerPolicy> policy_;
+  std::vector<NonceKey> nonce_keys_;
   std::optional<QuotaLedger> quota_;
   std::optional<SharedPorts> ports_;
   std::optional<SharedPorts> tcp_ports_;
@@ -116,7 +160,11 @@ class Server {
   std::vector<std::unique_ptr<Shard>> shards_;
   std::vector<std::thread> threads_;
   std::vector<AddressRange> denied_told_;
-  bool stopped_while_waiting_ = false;  ///< for an address that was not there
+  MainTasks main_tasks_;
+  std::unique_ptr<HttpServer> admin_;  ///< null: there is none
+
+  std::unique_ptr<CredentialServers> credentials_;  ///< null: there is none
+  bool stopped_while_waiting_ = false;              ///< for an address that was not there
   Statistics statistics_;
 };
 

@@ -5,12 +5,6 @@
 #include "server/shard_errand.h"
 
 namespace uturn {
-namespace {
-
-constexpr std::chrono::seconds kShardPatience{5};  // a shard answers between two of its passes
-
-}  // namespace
-
 // Still as root, and before anything is bound: a listener that nobody could be served on must not
 // be there.
 Result<Done, std::string> Server::load_certificates() {

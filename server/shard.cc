@@ -86,6 +86,20 @@ void Shard::set_tls_context(std::shared_ptr<const TlsContext> context) {
   note_wrappings();
 }
 
+void Shard::drain(bool on) { on ? relay_.drain() : relay_.resume(); }
+
+void Shard::reload(ShardSettings settings, std::unique_ptr<Authenticator> authenticator,
+                   std::shared_ptr<const PeerPolicy> policy) {
+  relay_.reload(settings.relay, *authenticator, *policy);
+  settings_.relay = std::move(settings.relay);
+  settings_.reports_auth_failures = settings.reports_auth_failures;
+  clients_.reload(std::move(settings.streams));
+  dtls_.reload(settings.dtls);
+  authenticator_ = std::move(authenticator);
+  policy_ = std::move(policy);
+  denied_.clear();
+}
+
 void Shard::run() {
   start();
   while (!stopping_) pass(kNever);

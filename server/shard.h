@@ -68,6 +68,15 @@ class alignas(64) Shard final : LoopHandler,
   Result<SocketId, OpenError> listen(LooseSocket socket, const UdpSocketSpec& spec,
                                      const ServerAddress& address,
                                      TakesPlain plain = TakesPlain::yes);
+  // On its own thread: what an operator does.
+  void drain(bool on);
+  void report_auth_failures(bool on) { settings_.reports_auth_failures = on; }
+  bool kick(AllocationId allocation) { return relay_.kick(allocation); }
+  /// Other settings of the relay, other users and peers from here on; calls go on.
+  void reload(ShardSettings settings, std::unique_ptr<Authenticator> authenticator,
+              std::shared_ptr<const PeerPolicy> policy);
+  Now now() const { return now_; }  ///< of this pass
+
   /// The same where the loop opens the socket itself: the simulation.
   Result<SocketId, OpenError> listen(const UdpSocketSpec& spec, TakesPlain plain = TakesPlain::yes);
   /// One of a group of stream listeners, which listens already.
@@ -165,6 +174,7 @@ class alignas(64) Shard final : LoopHandler,
   ShardSettings settings_;
   SharedWorld world_;
   std::unique_ptr<Authenticator> authenticator_;
+  std::shared_ptr<const PeerPolicy> policy_;  ///< since a reload; before, the world's
   std::unique_ptr<Random> random_;
   std::unique_ptr<Loop> loop_;
   Now now_;

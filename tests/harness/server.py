@@ -41,12 +41,14 @@ def find_endpoint(endpoints, family, scheme):
 class UturnServer:
     """`uturn serve` with one worker on loopback, unless told otherwise."""
 
-    def __init__(self, binary, io, workers=1, listen=("udp://127.0.0.1:0",), flags=()):
+    def __init__(self, binary, io, workers=1, listen=("udp://127.0.0.1:0",), flags=(), user=USER):
         self._directory = tempfile.TemporaryDirectory(prefix="uturn-test-")
         ready_file = self.path("ready")
         arguments = [binary, "serve", "--io", io, "--workers", str(workers), "--realm", REALM,
-                     "--user", f"{USER}:{PASSWORD}", "--state-dir", self.path("state"),
-                     "--ready-file", ready_file]
+                     "--state-dir", self.path("state"),
+                     "--admin-socket", self.path("admin.sock"), "--ready-file", ready_file]
+        if user:  # else the flags name a file that does
+            arguments += ["--user", f"{user}:{PASSWORD}"]
         for uri in listen:
             arguments += ["--listen", uri]
         os.mkdir(self.path("state"))
@@ -88,6 +90,10 @@ class UturnServer:
 
     def is_running(self):
         return not self._process.has_ended()
+
+    def ended(self, seconds):
+        """The status it ended with by itself; None where it still runs after `seconds`."""
+        return self._process.wait(seconds)
 
     def signal(self, number):
         os.kill(self._process.pid, number)

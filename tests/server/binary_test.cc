@@ -111,7 +111,7 @@ TEST(Binary, QuickStartServesUntilItIsTold) {
   const TemporaryDirectory directory;
   for (const int number : {SIGTERM, SIGINT}) {
     Program program({"serve", "--listen", "udp://127.0.0.1:0", "--workers", "1", "--state-dir",
-                     directory.path("state")});
+                     directory.path("state"), "--admin-socket", directory.path("admin.sock")});
     ASSERT_TRUE(program.prints("Ctrl-C stops the server.")) << program.output();
     program.signal(number);
     EXPECT_EQ(program.wait(), 0) << program.output();
@@ -119,13 +119,14 @@ TEST(Binary, QuickStartServesUntilItIsTold) {
   }
 }
 
-TEST(Binary, SignalsNotServedYetEndNothing) {
+TEST(Binary, ReloadsEndNothingAndADrainWithoutAllocationsEndsTheServer) {
   const TemporaryDirectory directory;
   Program program({"serve", "--listen", "udp://127.0.0.1:0", "--workers", "1", "--state-dir",
-                   directory.path("state")});
+                   directory.path("state"), "--admin-socket", directory.path("admin.sock")});
   ASSERT_TRUE(program.prints("Ctrl-C stops the server.")) << program.output();
-  for (const int number : {SIGUSR1, SIGUSR2, SIGHUP, SIGPIPE}) program.signal(number);
-  program.signal(SIGTERM);
+  for (const int number : {SIGUSR2, SIGHUP, SIGPIPE}) program.signal(number);
+  ASSERT_TRUE(program.prints("the configuration was reloaded")) << program.output();
+  program.signal(SIGUSR1);
   EXPECT_EQ(program.wait(), 0) << program.output();
 }
 
@@ -140,8 +141,8 @@ TEST(Binary, AnAddressInUseExits1) {
 
   const TemporaryDirectory directory;
   const std::string listener = "udp://127.0.0.1:" + std::to_string(ntohs(address.sin_port));
-  Program program(
-      {"serve", "--listen", listener, "--workers", "1", "--state-dir", directory.path("state")});
+  Program program({"serve", "--listen", listener, "--workers", "1", "--state-dir",
+                   directory.path("state"), "--admin-socket", ""});
   EXPECT_EQ(program.wait(), 1);
   EXPECT_THAT(program.output(), HasSubstr("in use"));
   ::close(fd);

@@ -74,6 +74,9 @@ server:
   socket_buffer: {listeners: 1MiB, relay: 64KiB}
   freebind: true
   software: relay
+  alternates: ["192.0.2.5:3478"]
+  alternate_domain: turn2.example.org
+  drain_timeout: 5m
   batch_wait: 50us
   busy_poll: 20us
 listeners: ["udp://127.0.0.1:0"]
@@ -122,6 +125,18 @@ tls:
   minimum_version: 1.3
   tickets: false
 proxy: {from: [192.0.2.0/24, "2001:db8::1"]}
+credentials:
+  listen: 127.0.0.1:8443
+  certificate: /tmp/c.pem
+  key: /tmp/c.key
+  socket: /tmp/c.sock
+  ttl: 5m
+  max_ttl: 10m
+  requests_per_second: 29
+  burst: 30
+  origins: ["https://meet.example.org"]
+  keys: {web: {sha256: "0101010101010101010101010101010101010101010101010101010101010101"}}
+admin: {socket: /tmp/admin.sock}
 log: {level: off, format: json, privacy: none, file: /tmp/uturn.log}
 )";
 

@@ -213,17 +213,12 @@ INSTANTIATE_TEST_SUITE_P(
 
 INSTANTIATE_TEST_SUITE_P(
     NotInThisVersion, ConfigYamlMistake,
-    testing::Values(
-        Mistake{"auth: {database: \"sqlite:///x\"}\n",
-                "uturn.yaml:1: auth.database: databases are not in this version"},
-        Mistake{"realms: {a.example: {}}\n",
-                "uturn.yaml:1: realms: further realms are not in this version"},
-        Mistake{"credentials: {listen: x}\n",
-                "uturn.yaml:1: credentials: the credential service is not in this version"},
-        Mistake{"metrics: {listen: \"127.0.0.1:9641\"}\n",
-                "uturn.yaml:1: metrics.listen: metrics are not in this version"},
-        Mistake{"admin: {socket: /run/a}\n",
-                "uturn.yaml:1: admin.socket: the admin socket is not in this version"}));
+    testing::Values(Mistake{"auth: {database: \"sqlite:///x\"}\n",
+                            "uturn.yaml:1: auth.database: databases are not in this version"},
+                    Mistake{"realms: {a.example: {}}\n",
+                            "uturn.yaml:1: realms: further realms are not in this version"},
+                    Mistake{"metrics: {listen: \"127.0.0.1:9641\"}\n",
+                            "uturn.yaml:1: metrics.listen: metrics are not in this version"}));
 
 INSTANTIATE_TEST_SUITE_P(
     Documents, ConfigYamlMistake,

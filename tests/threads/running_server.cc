@@ -17,6 +17,7 @@ Config loopback_config(IoWish io, uint32_t workers) {
   config.server.io = io;
   config.server.workers = workers;
   config.server.run_as = "root";
+  config.admin.socket.clear();
   config.listeners = {*ListenerUri::parse("udp://127.0.0.1:0")};
   config.relay.addresses = {*IpAddress::parse("127.0.0.1")};
   config.peers.allow = {*AddressRange::parse("127.0.0.0/8")};

@@ -1,0 +1,68 @@
+// The admin API: what an operator may ask of a running server, and have it do, as JSON over HTTP on
+// the admin socket.
+//
+// | request | answer |
+// | --- | --- |
+// | GET /v1/status | version, state, listeners, workers, allocations, totals since the start |
+// | GET /v1/sessions?user=&client=&min_age=&min_idle=&limit=&cursor=&sort=traffic | {"sessions":
+//   [...], "next": cursor or null}; at most 1000 at a time. Durations are 90s, 10m; a user that
+//   ends in * is a prefix; client is an address or CIDR. With sort=traffic those that have relayed
+//   most |
+// | POST /v1/kick {"sessions": ["0-1-2"]} or {"user": …, "client": …, "min_age": …, "min_idle": …}
+//   or {"all": true} | {"kicked": n} |
+// | POST /v1/drain {"deadline": "10m"}, all optional; {"cancel": true} takes new clients again |
+//   {"state": …, "allocations": n} |
+// | POST /v1/reload | {"changed": [{"key", "from", "to"}], "needs_restart": [key]} |
+// | GET /v1/log-level, POST /v1/log-level {"level": "debug"} | {"level": …} |
+//
+// Errors are {"error": sentence} with 400 (the request), 404, 405, 409 (the server cannot: a
+// configuration that is refused) or 503 (a worker, or the server, does not answer in time).
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "protocol/result.h"
+#include "protocol/time.h"
+#include "server/admin/main_tasks.h"
+#include "server/admin/shard_reports.h"
+#include "server/http/http_message.h"
+#include "server/log.h"
+
+namespace uturn {
+
+/// The server that is administered.
+class AdminSubject {
+ public:
+  virtual ~AdminSubject() = default;
+
+  // Asked by any thread.
+  virtual Shards shards() = 0;
+  /// What of the status no shard knows.
+  virtual nlohmann::ordered_json describe() const = 0;
+  /// An address as log.privacy lets it be seen.
+  virtual std::string show(const TransportAddress& address) const = 0;
+  virtual MainTasks& main_tasks() = 0;
+
+  // Done by the main thread.
+  virtual Result<nlohmann::ordered_json, std::string> reload() = 0;
+  virtual void drain(std::optional<Duration> deadline) = 0;
+  virtual void resume() = 0;
+  virtual LogLevel log_level() const = 0;
+  virtual void set_log_level(LogLevel level) = 0;
+};
+
+inline constexpr size_t kSessionsPerPage = 100;
+inline constexpr size_t kMaxSessionsPerPage = 1'000;
+/// What a reload may take: certificates are read, databases asked.
+inline constexpr std::chrono::seconds kReloadPatience{30};
+
+/// `subject` outlives the server of these.
+std::vector<HttpRoute> admin_routes(AdminSubject& subject);
+
+nlohmann::ordered_json json_of(const Session& session, const AdminSubject& subject);
+
+}  // namespace uturn

@@ -1,0 +1,553 @@
+# A running server and its operator: status, sessions, kick, drain, reload, top.
+#
+#   operate.py --server PATH --io uring|epoll CASE
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "harness"))
+import cases
+from certificates import Certificate, certificate_directory
+from operating import UnixConnection, api, command, json_command, status_of
+from processes import check, skip, wait_until
+from server import PASSWORD, USER, UturnServer
+from turn_client import TurnClient, TurnError
+
+LISTEN = ("udp://127.0.0.1:0",)
+FLAGS = ["--relay-ip", "127.0.0.1", "--allow-peer", "127.0.0.0/8"]
+
+
+def start_server(*flags, workers=1):
+    return cases.start_server(LISTEN, [*FLAGS, *flags], workers)
+
+
+@contextlib.contextmanager
+def clients(server, count, user=USER, password=PASSWORD):
+    with contextlib.ExitStack() as stack:
+        made = []
+        for _ in range(count):
+            udp = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            client = TurnClient(udp, server.endpoint().address, user, password)
+            client.relayed = client.allocate().relayed[0]
+            made.append(client)
+        yield made
+
+
+class Echo:
+    """A client with a channel to a peer that sends everything back; each trip is timed."""
+
+    def __init__(self, client):
+        self.client = client
+        self.peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.peer.bind(("127.0.0.1", 0))
+        self.peer.settimeout(10)
+        client.bind_channel(0x4000, self.peer.getsockname())
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.peer.close()
+
+    def trip(self, number):
+        data = number.to_bytes(8, "big")
+        began = time.monotonic()
+        self.client.send_channel_data(0x4000, data)
+        there, source = self.peer.recvfrom(100)
+        self.peer.sendto(there, source)
+        back = self.client.receive(10)
+        check(back.data == data, f"{data} came back as {back.data}")
+        return time.monotonic() - began
+
+
+class Load:
+    """Echo trips one after the other, until it is left: any loss is a failure."""
+
+    def __init__(self, echo):
+        self._echo = echo
+        self._ends = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self.trips = 0
+        self.failure = None
+
+    def _run(self):
+        try:
+            while not self._ends.is_set():
+                self._echo.trip(self.trips)
+                self.trips += 1
+        except Exception as error:  # handed to the test's own thread
+            self.failure = error
+
+    def __enter__(self):
+        self._thread.start()
+        wait_until(lambda: self.trips > 10 or self.failure, 20, "the first trips")
+        return self
+
+    def __exit__(self, *_):
+        before = self.trips
+        wait_until(lambda: self.trips > before or self.failure, 20, "a trip afterwards")
+        self._ends.set()
+        self._thread.join()
+        check(self.failure is None, f"lost on the way: {self.failure!r}")
+
+
+def status():
+    with start_server(workers=2) as server, clients(server, 3):
+        answer = json_command(server, "status")
+        check(answer["state"] == "serving", f"{answer}")
+        check(answer["allocations"] == 3, f"{answer}")
+        check(answer["relay"]["ports_held"] == 3, f"{answer}")
+        check(len(answer["workers"]) == 2, f"{answer}")
+        check(answer["totals"]["allocations_made"] == 3, f"{answer}")
+        check(answer["listeners"] == [f"udp://127.0.0.1:{server.endpoint().port}"], f"{answer}")
+        text = command(server, "status")
+        check("serving" in text and "allocations  3" in text, text)
+        server.stop()
+
+
+def sessions():
+    with start_server("--user", "bob:secret", workers=2) as server:
+        with clients(server, 3) as alices, clients(server, 2, "bob", "secret") as bobs, \
+                Echo(alices[0]) as echo:
+            for number in range(5):
+                echo.trip(number)
+            everyone = json_command(server, "sessions")["sessions"]
+            check(sorted(s["user"] for s in everyone) == ["alice"] * 3 + ["bob"] * 2,
+                  f"{everyone}")
+            first = [s for s in everyone if s["client"] == "127.0.0.1:%d" %
+                     alices[0].udp.getsockname()[1]]
+            check(len(first) == 1, f"{everyone}")
+            check(first[0]["relayed"] == ["%s:%d" % alices[0].relayed], f"{first}")
+            check((first[0]["packets_to_peers"], first[0]["bytes_to_peers"],
+                   first[0]["packets_to_client"], first[0]["bytes_to_client"]) == (5, 40, 5, 40),
+                  f"{first}")
+            check(first[0]["channels"] == 1 and first[0]["permissions"] == 1, f"{first}")
+            for filters, count in ((["--user", "bob"], 2), (["--user", "al*"], 3),
+                                   (["--client", "127.0.0.0/8"], 5),
+                                   (["--client", "192.0.2.0/24"], 0), (["--min-age", "1h"], 0),
+                                   (["--min-idle", "0s"], 5), (["--user", "carol"], 0)):
+                listed = json_command(server, "sessions", *filters)["sessions"]
+                check(len(listed) == count, f"{filters}: {listed}")
+            busiest = api(server, "GET", "/v1/sessions?sort=traffic&limit=1")[1]["sessions"]
+            check(busiest == [] or busiest[0]["id"] == first[0]["id"], f"{busiest}")
+
+            met, cursor = [], ""
+            while cursor is not None:
+                more = ["--cursor", cursor] if cursor else []
+                page = json_command(server, "sessions", "--limit", "2", *more)
+                check(len(page["sessions"]) <= 2, f"{page}")
+                met += [s["id"] for s in page["sessions"]]
+                cursor = page["next"]
+            check(sorted(met) == sorted(s["id"] for s in everyone), f"{met}")
+            table = command(server, "sessions", "--all")
+            check(table.splitlines()[0].startswith("ID") and len(table.splitlines()) == 6, table)
+            check("cursor" in command(server, "sessions", "--cursor", "x", expect=1), "no reason")
+            check(bobs[0].refresh(600), "bob goes on")
+        server.stop()
+
+
+def kick():
+    with start_server("--user", "bob:secret") as server:
+        with clients(server, 2) as alices, clients(server, 2, "bob", "secret") as bobs:
+            everyone = json_command(server, "sessions")["sessions"]
+            port = alices[0].udp.getsockname()[1]
+            victim = next(s["id"] for s in everyone if s["client"].endswith(f":{port}"))
+            check(json_command(server, "kick", victim) == {"kicked": 1}, "not kicked")
+            check(json_command(server, "kick", victim) == {"kicked": 0}, "kicked twice")
+            try:
+                alices[0].refresh(600)
+                check(False, "a session that was kicked was refreshed")
+            except TurnError as error:
+                check(error.code == 437, f"{error}")
+            check(alices[0].allocate().relayed, "who was kicked may come again")
+            check("2 sessions" in command(server, "kick", "--user", "bob"), "bob is there")
+            check(status_of(server)["allocations"] == 2, f"{status_of(server)}")
+            check("one of them" in command(server, "kick", expect=2), "kicks nobody by accident")
+            check(api(server, "POST", "/v1/kick", {})[0] == 400, "an empty wish kicks")
+            check(json_command(server, "kick", "--all") == {"kicked": 2}, "somebody stays")
+            check(status_of(server)["totals"]["allocations_kicked"] == 5, "not counted")
+            check(bobs and server.is_running(), "the server is gone")
+        server.stop()
+
+
+def api_errors():
+    with start_server() as server:
+        for method, target, body, code in (
+                ("GET", "/v1/nothing", None, 404), ("GET", "/v1/kick", None, 405),
+                ("GET", "/v1/sessions?limit=0", None, 400),
+                ("GET", "/v1/sessions?limit=1001", None, 400),
+                ("GET", "/v1/sessions?cursor=zz", None, 400),
+                ("GET", "/v1/sessions?client=zz", None, 400),
+                ("GET", "/v1/sessions?min_age=-1", None, 400),
+                ("GET", "/v1/sessions?nonsense=1", None, 400),
+                ("POST", "/v1/kick", [], 400), ("POST", "/v1/kick", {"sessions": ["1-2"]}, 400),
+                ("POST", "/v1/kick", {"sessions": [7]}, 400), ("POST", "/v1/kick", {"x": "y"}, 400),
+                ("POST", "/v1/kick", {"all": True, "user": "bob"}, 400),
+                ("POST", "/v1/drain", {"deadline": "soon"}, 400),
+                ("POST", "/v1/log-level", {"level": "loud"}, 400),
+                ("POST", "/v1/log-level", {}, 400)):
+            got, answer = api(server, method, target, body)
+            check(got == code and answer["error"], f"{method} {target} {body}: {got} {answer}")
+        check(status_of(server)["state"] == "serving", "it serves no more")
+        server.stop()
+
+
+def no_server():
+    with start_server() as server:
+        missing = server.path("nowhere.sock")
+        for name in ("status", "sessions", "drain", "reload", "log-level"):
+            said = command(server, name, expect=1, socket_path=missing)
+            check("no server runs here" in said, said)
+        server.stop()
+        check("no server runs here" in command(server, "status", expect=1), "its socket is there")
+
+
+def socket_permissions():
+    with start_server() as server:
+        mode = os.stat(server.path("admin.sock")).st_mode
+        check(stat.S_ISSOCK(mode) and stat.S_IMODE(mode) == 0o660, oct(mode))
+        second = subprocess.run(
+            [cases.options.server, "serve", "--listen", "udp://127.0.0.1:0", "--user", "a:b",
+             "--state-dir", server.path("state"), "--admin-socket", server.path("admin.sock")],
+            capture_output=True, text=True, timeout=60)
+        check(second.returncode == 1 and "another server answers there" in second.stderr,
+              second.stderr)
+        check(status_of(server)["state"] == "serving", "the first one is gone")
+        server.stop()
+
+
+def log_level():
+    with start_server() as server:
+        check(command(server, "log-level") == "info\n", "another level")
+        check(json_command(server, "log-level", "debug") == {"level": "debug"}, "not changed")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            stranger = TurnClient(udp, server.endpoint().address, USER, "wrong")
+            try:
+                stranger.allocate()
+                check(False, "a wrong password was accepted")
+            except TurnError:
+                pass
+        wait_until(lambda: "was not authenticated" in server.log(), 10, "the line of debug")
+        check("expected" in command(server, "log-level", "loud", expect=1), "no reason")
+        server.stop()
+
+
+CONFIG = """
+server: {{realm: test.example, software: "{software}"}}
+relay: {{addresses: [127.0.0.1]}}
+peers: {{allow: [127.0.0.0/8]}}
+auth:
+  users:
+    alice: {{password: "correct horse"}}
+    {users}
+limits: {{allocations_per_user: {limit}}}
+"""
+
+
+@contextlib.contextmanager
+def config_file(text):
+    """Its path, and a function that writes it anew."""
+    with tempfile.TemporaryDirectory(prefix="uturn-test-") as directory:
+        os.chmod(directory, 0o755)  # a server that began as root reads it again as somebody else
+        path = os.path.join(directory, "uturn.yaml")
+
+        def write(new):
+            with open(path, "w") as file:
+                file.write(new)
+
+        write(text)
+        yield path, write
+
+
+def reload_under_load():
+    before = CONFIG.format(software="one", users="", limit=0)
+    after = CONFIG.format(software="two", users="bob: {password: secret}", limit=3)
+    with config_file(before) as (path, write), \
+            UturnServer(cases.options.server, cases.options.io, 2, LISTEN, ["-c", path],
+                        user=None) as server, \
+            clients(server, 1) as (alice,), Echo(alice) as echo, Load(echo) as load:
+        for _ in range(5):
+            write(after)
+            answer = json_command(server, "reload")
+            changed = {change["key"]: (change["from"], change["to"])
+                       for change in answer["changed"]}
+            check(set(changed) == {"server.software", "auth.users.bob",
+                                   "limits.allocations_per_user"}, f"{answer}")
+            check(changed["server.software"] == ("one", "two"), f"{answer}")
+            check("secret" not in str(answer), f"{answer}")
+            with clients(server, 3, "bob", "secret"):
+                try:
+                    with clients(server, 1, "bob", "secret"):
+                        check(False, "the new limit does not count")
+                except TurnError as error:
+                    check(error.code == 486, f"{error}")
+                check(json_command(server, "kick", "--user", "bob") == {"kicked": 3}, "bobs")
+            write(before)
+            command(server, "reload")
+            try:
+                with clients(server, 1, "bob", "secret"):
+                    check(False, "bob is still known")
+            except TurnError as error:
+                check(error.code == 401, f"{error}")
+
+        # What is wrong is refused whole, with its place, and changes nothing.
+        for broken, said in ((before + "nonsense: 1\n", "nonsense"),
+                             (before.replace("127.0.0.0/8", "127.0.0.0/99"), "peers.allow"),
+                             ("server: [", "uturn.yaml:"),
+                             (before + "tls: {certificate: /nowhere.pem, key: /nowhere.key}\n",
+                              "/nowhere")):
+            write(broken.replace('software: "one"', 'software: "three"'))
+            refusal = command(server, "reload", expect=1)
+            check(said in refusal, refusal)
+            check(status_of(server)["last_reload"]["error"], "a refusal is not told")
+        write(before)
+        check(command(server, "reload") == "nothing has changed\n", "it was not refused whole")
+
+        write(before + "listeners: [\"udp://127.0.0.1:1\"]\n")
+        check(json_command(server, "reload")["needs_restart"] == [], "the flag names the listeners")
+        write(before.replace("server: {", "server: {io: auto, state_dir: /elsewhere, "))
+        check(json_command(server, "reload")["needs_restart"] == [], "the flags name these")
+        write(before.replace("server: {", "server: {batch_wait: 1ms, "))
+        check(json_command(server, "reload")["needs_restart"] == ["server.batch_wait"], "no word")
+        check(load.trips > 20, f"{load.trips} trips are no load")
+        write(after)
+        reloaded = server.log().count("the configuration was reloaded")
+        server.signal(signal.SIGHUP)
+        wait_until(lambda: server.log().count("the configuration was reloaded") > reloaded, 20,
+                   "HUP")
+
+
+def drain_under_load():
+    with start_server(workers=2) as server, clients(server, 2) as (alice, other):
+        with Echo(alice) as echo:
+            with Load(echo):
+                check("draining, 2 allocations" in command(server, "drain"), "not draining")
+                answer = status_of(server)
+                check(answer["state"] == "draining" and answer["drain"]["ends_in"] > 3000,
+                      f"{answer}")
+                refused = 0
+                for _ in range(4):  # some of them to either worker
+                    try:
+                        with clients(server, 1):
+                            check(False, "a new client was served")
+                    except TurnError as error:
+                        check(error.code == 508, f"{error}")
+                        refused += 1
+                check(refused == 4, f"{refused}")
+                check(json_command(server, "drain", "--cancel")["state"] == "serving", "drains")
+                with clients(server, 1) as (new,):
+                    new.refresh(0)
+                server.signal(signal.SIGUSR1)
+                wait_until(lambda: status_of(server)["state"] == "draining", 10, "USR1")
+                alice_alone = status_of(server)
+                check(alice_alone["allocations"] == 2, f"{alice_alone}")
+            other.refresh(0)
+            echo.trip(4711)
+            check(server.is_running(), "it stopped with somebody left")
+            alice.refresh(0)
+        status = server.ended(10)
+        check(status == 0, f"it ended with {status}:\n{server.log()}")
+        check("drained: no allocation is left" in server.log(), server.log())
+
+
+def drain_deadline():
+    with start_server("--set", "server.alternates=[192.0.2.5:3478]") as server, \
+            clients(server, 1):
+        command(server, "drain", "--deadline", "1s")
+        try:
+            with clients(server, 1):
+                check(False, "a new client was served")
+        except TurnError as error:
+            check(error.code == 300, f"{error}")
+        status = server.ended(10)
+        check(status == 0, f"it ended with {status}:\n{server.log()}")
+        check("draining took too long" in server.log(), server.log())
+
+
+def drain_of_nobody():
+    with start_server() as server:
+        waiting = subprocess.run(
+            [cases.options.server, "drain", "--wait", "--admin-socket", server.path("admin.sock")],
+            capture_output=True, text=True, timeout=60)
+        check(waiting.returncode == 0, f"{waiting}")
+        check(server.ended(10) == 0, server.log())
+
+
+def percentile(times, share):
+    return sorted(times)[min(len(times) - 1, int(len(times) * share))]
+
+
+def thousands_listed():
+    """Lists of everybody, one after the other, beside a client whose round trips are timed."""
+    count = 1500
+    with start_server("--relay-ports", "20000-29999") as server, \
+            clients(server, 1) as (alice,), Echo(alice) as echo, clients(server, count):
+        quiet = [echo.trip(number) for number in range(1500)]
+        lists, ends, failure = [], threading.Event(), []
+
+        def list_all():
+            try:
+                while not ends.is_set():
+                    listed = json_command(server, "sessions", "--all")["sessions"]
+                    lists.append(len(listed))
+            except Exception as error:  # handed to the test's own thread
+                failure.append(error)
+
+        lister = threading.Thread(target=list_all)
+        lister.start()
+        wait_until(lambda: lists or failure, 60, "the first list")
+        busy = [echo.trip(number) for number in range(1500)]
+        ends.set()
+        lister.join()
+        check(not failure, f"{failure}")
+        check(set(lists) == {count + 1}, f"lists of {set(lists)}")
+        said = {name: [f"{percentile(times, share) * 1000:.2f} ms" for share in (.5, .9, .99)]
+                for name, times in (("quiet", quiet), ("listing", busy))}
+        print(f"round trips (median, 90 %, 99 %): {said}; {len(lists)} lists", flush=True)
+        # One errand looks at 128 slots: far below what a busy machine does to a round trip itself.
+        check(percentile(busy, .5) < percentile(quiet, .5) + .025, f"{said}")
+        server.stop()
+
+
+def killed_clients():
+    """Operators that go amid their answers, and that never say what they want."""
+    with start_server("--relay-ports", "20000-29999") as server, clients(server, 1) as (alice,), \
+            Echo(alice) as echo, clients(server, 300), Load(echo):
+        for number in range(60):
+            connection = UnixConnection(server.path("admin.sock"))
+            connection.connect()
+            if number % 3:
+                connection.sock.sendall(b"GET /v1/sessions?limit=1000 HTTP/1.1\r\n"
+                                        b"Host: x\r\n\r\n" * 4)
+            if number % 3 == 1:
+                connection.sock.recv(100)
+            connection.close()
+        killed = [subprocess.Popen([cases.options.server, "sessions", "--all", "--admin-socket",
+                                    server.path("admin.sock")], stdout=subprocess.DEVNULL)
+                  for _ in range(4)]
+        for process in killed:
+            process.kill()
+            process.wait()
+        check(len(json_command(server, "sessions", "--all")["sessions"]) == 301, "some are gone")
+
+
+def top():
+    if not shutil.which("tmux"):
+        skip("tmux is not installed")
+    with start_server() as server, clients(server, 2) as (alice, _), Echo(alice) as echo:
+        tmux = ["tmux", "-L", f"uturn-{os.getpid()}", "-f", "/dev/null"]
+
+        def screen():
+            return subprocess.run([*tmux, "capture-pane", "-p"], capture_output=True,
+                                  text=True).stdout
+
+        subprocess.run([*tmux, "new-session", "-d", "-x", "100", "-y", "20",
+                        f"{cases.options.server} top --admin-socket {server.path('admin.sock')}; "
+                        "echo ended with $?; cat"], check=True)
+        try:
+            wait_until(lambda: "allocations 2" in screen(), 20, "the view")
+            check("alice" in screen(), screen())
+            trips = iter(range(1_000_000))
+            wait_until(lambda: echo.trip(next(trips)) and "kbit/s" in screen(), 20, "a rate")
+            subprocess.run([*tmux, "resize-window", "-x", "40", "-y", "10"], check=True)
+            wait_until(lambda: screen().count("\n") <= 10 and "allocations 2" in screen(), 20,
+                       "the smaller view")
+            check(all(len(line) <= 40 for line in screen().splitlines()), screen())
+            subprocess.run([*tmux, "send-keys", "q"], check=True)
+            wait_until(lambda: "ended with 0" in screen(), 20, "the end of it")
+        finally:
+            subprocess.run([*tmux, "kill-server"], stderr=subprocess.DEVNULL)
+        said = command(server, "top", expect=2)
+        check("no terminal" in said, said)
+        server.stop()
+
+
+def curl(*arguments):
+    done = subprocess.run(["curl", "--silent", "--show-error", "--max-time", "20", *arguments],
+                          capture_output=True, text=True)
+    check(done.returncode == 0, f"curl {' '.join(arguments)}: {done.stderr}")
+    return done.stdout
+
+
+def credentials():
+    """What curl gets over HTTPS opens an allocation; so does what the Unix socket answers."""
+    if not shutil.which("curl"):
+        skip("curl is not installed")
+    digest = hashlib.sha256(b"the key of web").hexdigest()
+    with certificate_directory() as directory:
+        certificate = Certificate(directory, "server")
+        lines = os.path.join(directory, "credentials.sock")
+        settings = ["--auth-secret", "shared", "--set", "credentials.listen=127.0.0.1:0",
+                    "--set", f"credentials.certificate={certificate.certificate}",
+                    "--set", f"credentials.key={certificate.key}",
+                    "--set", f"credentials.socket={lines}",
+                    "--set", f"credentials.keys={{web: {{sha256: {digest}, max_ttl: 1h}}}}"]
+        with start_server(*settings) as server:
+            url = re.search(r"url=(https://[0-9.:]+)", server.log()).group(1)
+            trust = ["--cacert", certificate.certificate]
+
+            def allocate(username, password):
+                with clients(server, 1, username, password) as (client,):
+                    check(client.relayed, "no relayed address")
+
+            answer = json.loads(curl(*trust, f"{url}/turn?service=turn&username=fred&"
+                                     "key=the+key+of+web"))
+            check(answer["username"].endswith(":fred") and answer["ttl"] == 3600, f"{answer}")
+            check(answer["uris"] == [f"turn:127.0.0.1:{server.endpoint().port}?transport=udp"],
+                  f"{answer}")
+            allocate(answer["username"], answer["password"])
+
+            head = curl(*trust, "--include", "--header", "Authorization: Bearer the key of web",
+                        "--data", '{"user": "alice", "ttl": 60}', f"{url}/v1/ice-servers")
+            ice = json.loads(head.split("\r\n\r\n", 1)[1])["iceServers"][0]
+            check('rel="ice-server"' in head and "credential-type" in head, head)
+            allocate(ice["username"], ice["credential"])
+
+            code = curl(*trust, "--output", "/dev/null", "--write-out", "%{http_code}",
+                        f"{url}/turn?service=turn&key=wrong")
+            check(code == "401", code)
+            codes = {curl(*trust, "--output", "/dev/null", "--write-out", "%{http_code}",
+                          f"{url}/turn?service=turn&key=wrong") for _ in range(3)}
+            check(codes <= {"401", "429"}, f"{codes}")
+
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
+                line.settimeout(10)
+                line.connect(lines)
+                line.sendall(b"carol 60\n")
+                username, _, password = line.makefile().readline().strip().rpartition(":")
+            check(username.endswith(":carol"), username)
+            allocate(username, password)
+            server.stop()
+
+
+CASES = {
+    "status": status,
+    "sessions": sessions,
+    "kick": kick,
+    "api-errors": api_errors,
+    "no-server": no_server,
+    "socket-permissions": socket_permissions,
+    "log-level": log_level,
+    "reload-under-load": reload_under_load,
+    "drain-under-load": drain_under_load,
+    "drain-deadline": drain_deadline,
+    "drain-of-nobody": drain_of_nobody,
+    "thousands-listed": thousands_listed,
+    "killed-clients": killed_clients,
+    "top": top,
+    "credentials": credentials,
+}
+
+if __name__ == "__main__":
+    cases.run_cases(CASES)
