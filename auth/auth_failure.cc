@@ -27,6 +27,8 @@ std::string_view name_of(AuthFailure failure) {
       return "stale nonce";
     case AuthFailure::alien_nonce:
       return "alien nonce";
+    case AuthFailure::directory_unavailable:
+      return "directory unavailable";
   }
   return "unknown";
 }

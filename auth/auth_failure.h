@@ -19,7 +19,8 @@ enum class AuthFailure : uint8_t {
   wrong_password,
   expired,
   stale_nonce,
-  alien_nonce,  ///< of another server, key or client
+  alien_nonce,            ///< of another server, key or client
+  directory_unavailable,  ///< nobody could say who the users are: 500
 };
 std::string_view name_of(AuthFailure failure);  ///< "wrong password"
 

@@ -33,6 +33,12 @@ Rejected unauthenticated(AuthFailure why) {
   return {.code = ErrorCode::unauthenticated, .challenge = true, .why = why};
 }
 
+/// "The server has suffered a temporary error. The client should try again" (RFC 8489,
+/// Section 14.8). A challenge would only make it send what cannot be checked once more.
+Rejected unavailable() {
+  return {.code = ErrorCode::server_error, .why = AuthFailure::directory_unavailable};
+}
+
 Rejected stale(NonceVerdict nonce) {
   return {
       .code = ErrorCode::stale_nonce,
@@ -122,6 +128,15 @@ Authenticator::Authenticator(Settings settings, std::shared_ptr<UserDirectory> s
       static_users_(std::move(static_users)),
       rest_secrets_(std::move(rest_secrets)),
       directories_(std::move(directories)) {
+  decide_features();
+}
+
+void Authenticator::renew(std::shared_ptr<RestSecrets> rest_secrets) {
+  rest_secrets_ = std::move(rest_secrets);
+  decide_features();
+}
+
+void Authenticator::decide_features() {
   // REST secrets can produce any key and enumerate no name.
   features_ = {.password_algorithms = true,
                .username_anonymity = settings_.announce_username_anonymity &&
@@ -159,6 +174,7 @@ AuthVerdict Authenticator::complete(const MessageView& request, const ClientAddr
       known != nullptr && known->key && attempt->is_named(known->username, settings_.realm);
 
   if (std::holds_alternative<UserTryLater>(answer)) return Silence{};
+  if (std::holds_alternative<UserUnavailable>(answer)) return unavailable();
   if (const auto* user = std::get_if<User>(&answer)) return verify(*attempt, *user);
   const size_t next = asked.directory < directories_.size() ? asked.directory + 1 : SIZE_MAX;
   return ask_directories(*attempt, next, asked.ticket);
@@ -238,11 +254,13 @@ std::optional<AuthVerdict> Authenticator::try_rest_secrets(const Attempt& attemp
 AuthVerdict Authenticator::ask_directories(const Attempt& attempt, size_t from,
                                            DirectoryTicket ticket) const {
   if (from < directories_.size() && ticket == kNoTicket) return Silence{};
-  const UserQuestion question{attempt.username, attempt.userhash, settings_.realm};
+  const UserQuestion question{attempt.username, attempt.userhash, settings_.realm,
+                              attempt.client.ip};
   for (size_t i = from; i < directories_.size(); ++i) {
     const UserLookup found = directories_[i]->look_up(question, ticket, attempt.now);
     if (std::holds_alternative<UserPending>(found)) return Pending{i};
     if (std::holds_alternative<UserTryLater>(found)) return Silence{};
+    if (std::holds_alternative<UserUnavailable>(found)) return unavailable();
     if (const auto* user = std::get_if<User>(&found)) return verify(attempt, *user);
   }
   return unauthenticated(AuthFailure::unknown_user);

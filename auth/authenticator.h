@@ -44,7 +44,7 @@ struct Rejected {
 struct Pending {
   size_t directory = 0;  ///< which was asked; complete() wants to know
 };
-struct Silence {};  ///< the directory cannot answer: no answer, the client retransmits
+struct Silence {};  ///< the directory is full: no answer, the client retransmits
 using AuthVerdict = std::variant<Accepted, Rejected, Pending, Silence>;
 
 /// The question that an answer belongs to. By default the last: an unknown user stays unknown.
@@ -88,11 +88,16 @@ class Authenticator {
   /// demands it, old clients skip it) and holds MD5 alone where a source cannot do SHA-256.
   void add_challenge(MessageBuilder& answer, const ClientAddress& client, Now now) const;
 
+  /// Other secrets, and perhaps another word of a directory on what it can do: what is announced is
+  /// decided anew. A nonce that was given out carries what was announced with it.
+  void renew(std::shared_ptr<RestSecrets> rest_secrets);
+
   SecurityFeatures features() const { return features_; }
   const std::string& realm() const { return settings_.realm; }
   bool is_required() const { return settings_.required; }
 
  private:
+  void decide_features();
   struct Attempt;
   Result<Attempt, Rejected> read_attempt(const MessageView& request, const ClientAddress& client,
                                          Now now) const;

@@ -10,6 +10,7 @@
 #include "auth/key.h"
 #include "protocol/bytes.h"
 #include "protocol/time.h"
+#include "protocol/transport_address.h"
 
 namespace uturn {
 
@@ -30,17 +31,18 @@ using DirectoryTicket = uint64_t;
 inline constexpr DirectoryTicket kNoTicket = UINT64_MAX;
 
 struct UserUnknown {};
-struct UserPending {};  ///< the answer will come with the ticket of the question
-struct UserTryLater {
-};  ///< the directory is broken or full: the client gets no answer and retransmits
-using UserAnswer = std::variant<User, UserUnknown, UserTryLater>;
-using UserLookup = std::variant<User, UserUnknown, UserTryLater, UserPending>;
+struct UserPending {};      ///< the answer will come with the ticket of the question
+struct UserTryLater {};     ///< the directory is full: the client gets no answer and retransmits
+struct UserUnavailable {};  ///< it was waited for long enough: 500, and no other source is asked
+using UserAnswer = std::variant<User, UserUnknown, UserTryLater, UserUnavailable>;
+using UserLookup = std::variant<User, UserUnknown, UserTryLater, UserUnavailable, UserPending>;
 
 /// The question: by name, or by USERHASH (then username is empty).
 struct UserQuestion {
   std::string_view username{};
   Bytes userhash{};
   std::string_view realm{};
+  IpAddress client{};  ///< who asks to be let in; a webhook is told
 };
 
 /// Implemented by static users, TURN REST secrets, databases, and chains of them. Called on a

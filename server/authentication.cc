@@ -15,19 +15,26 @@ std::shared_ptr<StaticUsers> make_static_users(const Config& config) {
   return users;
 }
 
-std::shared_ptr<RestSecrets> make_rest_secrets(const Config& config) {
+}  // namespace
+
+std::shared_ptr<RestSecrets> make_rest_secrets(const Config& config,
+                                               const std::vector<Secret>& further) {
   // RestSecrets takes the texts over and wipes them; a vector that grew would leave copies behind.
   std::vector<std::string> secrets;
-  secrets.reserve(config.auth.secrets.size());
-  for (const Secret& secret : config.auth.secrets) secrets.push_back(secret.reveal());
+  secrets.reserve(RestSecrets::kMaxSecrets);
+  for (const std::vector<Secret>* source : {&config.auth.secrets, &further}) {
+    for (const Secret& secret : *source) {
+      if (secrets.size() < RestSecrets::kMaxSecrets) secrets.push_back(secret.reveal());
+    }
+  }
+  if (secrets.empty()) return nullptr;
   return std::make_shared<RestSecrets>(config.server.realm, std::move(secrets),
                                        config.auth.rest_separator);
 }
 
-}  // namespace
-
-std::unique_ptr<Authenticator> make_authenticator(const Config& config,
-                                                  std::vector<NonceKey> keys) {
+std::unique_ptr<Authenticator> make_authenticator(
+    const Config& config, std::vector<NonceKey> keys,
+    std::vector<std::shared_ptr<UserDirectory>> directories, const std::vector<Secret>& secrets) {
   Authenticator::Settings settings;
   settings.realm = config.server.realm;
   settings.required = config.auth.required;
@@ -37,8 +44,7 @@ std::unique_ptr<Authenticator> make_authenticator(const Config& config,
   settings.nonce.bit_order = config.auth.feature_bit_order;
   return std::make_unique<Authenticator>(
       std::move(settings), config.auth.users.empty() ? nullptr : make_static_users(config),
-      config.auth.secrets.empty() ? nullptr : make_rest_secrets(config),
-      std::vector<std::shared_ptr<UserDirectory>>{});
+      make_rest_secrets(config, secrets), std::move(directories));
 }
 
 }  // namespace uturn

@@ -9,6 +9,7 @@
 #include "server/config_checks.h"
 #include "server/config_print.h"
 #include "server/config_yaml.h"
+#include "server/directories/credential_store.h"
 #include "server/tls_checks.h"
 
 namespace uturn {
@@ -29,6 +30,23 @@ std::string first_user_with_md5_only(const Config& config) {
   return {};
 }
 
+/// Asks the database, as the server will. Nothing where it can do SHA-256, or there is none.
+std::optional<std::string> why_database_has_md5_only(const Config& config) {
+  const auto url = DatabaseUrl::parse(config.auth.database.reveal());
+  if (!url) return std::nullopt;
+  const auto store = connect_store(*url, {.timeout = config.auth.directory.timeout});
+  if (!store) {
+    return url->to_string() + " cannot be asked (" + printable(store.error().said) + ")";
+  }
+  const auto has_all = (*store)->has_sha256_of_all(config.server.realm);
+  if (!has_all) {
+    return url->to_string() + " cannot be read (" + printable(has_all.error().said) + ")";
+  }
+  if (*has_all) return std::nullopt;
+  return "users in " + url->to_string() + " have no SHA-256 key" +
+         (url->kind == DatabaseKind::redis ? "" : " (uturn user add gives one)");
+}
+
 void print_section(std::ostream& out, std::string_view title) { out << "\n" << title << ":\n"; }
 
 void print_indented(std::ostream& out, std::string_view lines) {
@@ -43,7 +61,14 @@ void print_indented(std::ostream& out, std::string_view lines) {
 
 std::string explain_algorithms(const Config& config) {
   if (!config.auth.required) return "password algorithms: none, everybody is accepted";
-  if (announced_by(config).sha256) {
+  if (!config.auth.webhook.url.empty()) {
+    return "password algorithms: MD5 only, since nobody knows which keys auth.webhook will give";
+  }
+  const bool can_by_itself = announced_by(config).sha256;
+  if (const auto why_not = can_by_itself ? why_database_has_md5_only(config) : std::nullopt) {
+    return "password algorithms: MD5 only, since " + *why_not;
+  }
+  if (can_by_itself) {
     return "password algorithms: SHA-256 and MD5, every source can produce both";
   }
   return "password algorithms: MD5 only, since auth.users." + first_user_with_md5_only(config) +
@@ -53,6 +78,9 @@ std::string explain_algorithms(const Config& config) {
 std::string explain_anonymity(const Config& config) {
   if (!config.auth.username_anonymity) {
     return "username anonymity: not announced, auth.username_anonymity is false";
+  }
+  if (!config.auth.database.empty() || !config.auth.webhook.url.empty()) {
+    return "username anonymity: not announced, a database would have to be read as a whole for it";
   }
   if (announced_by(config).username_anonymity) return "username anonymity: announced";
   return "username anonymity: not announced, the names of TURN REST users cannot be enumerated";
@@ -68,6 +96,10 @@ std::string explain_sources(const Config& config) {
     if (!config.auth.users.empty()) text += ", then";
     const size_t count = config.auth.secrets.size();
     text += " TURN REST names by " + std::to_string(count) + (count == 1 ? " secret" : " secrets");
+  }
+  if (const auto url = DatabaseUrl::parse(config.auth.database.reveal())) {
+    if (!config.auth.users.empty() || !config.auth.secrets.empty()) text += ", then";
+    text += " those of " + url->to_string() + ", and TURN REST names by its secrets";
   }
   return text + ", in realm " + config.server.realm;
 }

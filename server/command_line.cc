@@ -15,6 +15,7 @@
 #include "server/credentials.h"
 #include "server/quick_start.h"
 #include "server/serve_arguments.h"
+#include "server/user_commands.h"
 
 namespace uturn {
 namespace {
@@ -32,6 +33,8 @@ struct Invocation {
 int run_serve(const Invocation& invocation);
 int run_check(const Invocation& invocation);
 int run_credentials(const Invocation& invocation);
+int run_user(const Invocation& invocation);
+int run_secret(const Invocation& invocation);
 int run_probe_command(const Invocation& invocation);
 int run_bench_command(const Invocation& invocation);
 int run_help(const Invocation& invocation);
@@ -49,6 +52,10 @@ struct Command {
 constexpr Command kCommands[] = {
     {"serve", "serve [-c FILE] [flags]", "run the server; without a file: quick start", run_serve},
     {"check", "check FILE", "explain a configuration; exit status 0 or 2", run_check},
+    {"user", "user add|remove|list [NAME] [--database URL] [--realm R] [-c FILE]",
+     "manage the users of a credential database", run_user},
+    {"secret", "secret add|remove|list [--database URL] [--realm R] [-c FILE]",
+     "manage its TURN REST secrets", run_secret},
     {"credentials", "credentials [--user ID] [--ttl S] [--secret S] [-c FILE]",
      "print iceServers with a time-limited credential", run_credentials},
     {"probe", "probe URI [--user U --password P]", "be a client of a STUN or TURN server",
@@ -69,7 +76,7 @@ constexpr Command kCommands[] = {
     {"help", "help [COMMAND]", "tell more about a command", run_help},
 };
 
-constexpr std::string_view kLaterCommands[] = {"user", "secret", "import", "doctor", "cat"};
+constexpr std::string_view kLaterCommands[] = {"import", "doctor", "cat"};
 
 const Command* find_command(std::string_view name) {
   const auto* found = std::ranges::find(kCommands, name, &Command::name);
@@ -207,6 +214,15 @@ int run_credentials(const Invocation& invocation) {
   const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
   return print_credentials(options, config, read_local_addresses(), now, invocation.out,
                            invocation.err);
+}
+
+int run_user(const Invocation& invocation) {
+  return run_user_command(invocation.arguments, invocation.sources, invocation.out, invocation.err);
+}
+
+int run_secret(const Invocation& invocation) {
+  return run_secret_command(invocation.arguments, invocation.sources, invocation.out,
+                            invocation.err);
 }
 
 int run_probe_command(const Invocation& invocation) {

@@ -16,6 +16,7 @@
 #include "protocol/time.h"
 #include "protocol/transport_address.h"
 #include "server/credential_config.h"
+#include "server/directories/directory_settings.h"
 #include "server/relay/limits.h"
 #include "server/relay/port_pool.h"
 #include "server/relay/relay.h"
@@ -91,12 +92,17 @@ struct AuthConfig {
   bool required = true;  ///< false: --no-auth
   std::map<std::string, StaticUser> users;
   std::vector<Secret> secrets;  ///< TURN REST API
+  Secret database;              ///< a DatabaseUrl, password and all; empty: none
+  DirectoryConfig directory;
+  WebhookConfig webhook;
   char rest_separator = ':';
   Duration nonce_lifetime = std::chrono::hours(1);
   FeatureBitOrder feature_bit_order = FeatureBitOrder::erratum_6290;
   bool username_anonymity = false;
 
-  bool has_source() const { return !users.empty() || !secrets.empty(); }
+  bool has_source() const {
+    return !users.empty() || !secrets.empty() || !database.empty() || !webhook.url.empty();
+  }
 };
 
 /// Two files in PEM form: a certificate followed by its chain, and its private key.

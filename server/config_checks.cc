@@ -1,6 +1,7 @@
 // What a Config must satisfy as a whole, and what it had better.
 #include "server/config_checks.h"
 
+#include "server/directories/database_url.h"
 #include "server/privileges.h"
 #include "server/relay_checks.h"
 #include "server/tls_checks.h"
@@ -81,6 +82,12 @@ std::vector<std::string> find_warnings(const Config& config, std::optional<Calen
   if (config.auth.required && config.limits.allocations_per_user == 0 && config.auth.has_source()) {
     warnings.emplace_back(
         "limits.allocations_per_user is 0: one leaked credential can take every relay port");
+  }
+  const auto database = DatabaseUrl::parse(config.auth.database.reveal());
+  if (database && database->is_open_to_listeners()) {
+    warnings.push_back("auth.database: passwords and keys cross the network to " + database->host +
+                       " unencrypted" +
+                       (database->kind == DatabaseKind::redis ? "" : "; say ?tls=on"));
   }
   if (config.auth.nonce_lifetime > 1h) {
     warnings.emplace_back(

@@ -135,9 +135,92 @@ constexpr ConfigKey kKeys[] = {
      .read = [](Text text, Config& c) { return read_truth(text, c.auth.username_anonymity); },
      .print = [](const Config& c) { return Texts{print_truth(c.auth.username_anonymity)}; }},
     {.path = "auth.database",
-     .shape = Shape::unserved,
-     .is_secret = true,
-     .feature = "databases are"},
+     .read = [](Text text, Config& c) { return read_database(text, c.auth.database); },
+     .print = [](const Config& c) { return Texts{print_database(c.auth.database)}; },
+     .is_secret = true},
+    {.path = "auth.directory.cache_ttl",
+     .read =
+         [](Text text, Config& c) {
+           return read_duration(text, c.auth.directory.answers.cache_ttl, 0s, 24h);
+         },
+     .print =
+         [](const Config& c) { return Texts{print_duration(c.auth.directory.answers.cache_ttl)}; }},
+    {.path = "auth.directory.negative_ttl",
+     .read =
+         [](Text text, Config& c) {
+           return read_duration(text, c.auth.directory.answers.negative_ttl, 0s, 1h);
+         },
+     .print =
+         [](const Config& c) {
+           return Texts{print_duration(c.auth.directory.answers.negative_ttl)};
+         }},
+    {.path = "auth.directory.stale_ttl",
+     .read =
+         [](Text text, Config& c) {
+           return read_duration(text, c.auth.directory.answers.stale_ttl, 0s, 168h);
+         },
+     .print =
+         [](const Config& c) { return Texts{print_duration(c.auth.directory.answers.stale_ttl)}; }},
+    {.path = "auth.directory.cache_size",
+     .read =
+         [](Text text, Config& c) {
+           return read_count(text, c.auth.directory.answers.cache_size, 0, 10'000'000);
+         },
+     .print =
+         [](const Config& c) {
+           return Texts{std::to_string(c.auth.directory.answers.cache_size)};
+         }},
+    {.path = "auth.directory.queue",
+     .read =
+         [](Text text, Config& c) {
+           return read_count(text, c.auth.directory.answers.queue, 1, 1'000'000);
+         },
+     .print =
+         [](const Config& c) { return Texts{std::to_string(c.auth.directory.answers.queue)}; }},
+    {.path = "auth.directory.answer_within",
+     .read =
+         [](Text text, Config& c) {
+           return read_duration(text, c.auth.directory.answers.answer_within, 100ms, 9s);
+         },
+     .print =
+         [](const Config& c) {
+           return Texts{print_duration(c.auth.directory.answers.answer_within)};
+         }},
+    {.path = "auth.directory.connections",
+     .read = [](Text text,
+                Config& c) { return read_count(text, c.auth.directory.connections, 1, 64); },
+     .print = [](const Config& c) { return Texts{std::to_string(c.auth.directory.connections)}; }},
+    {.path = "auth.directory.timeout",
+     .read = [](Text text,
+                Config& c) { return read_duration(text, c.auth.directory.timeout, 100ms, 1min); },
+     .print = [](const Config& c) { return Texts{print_duration(c.auth.directory.timeout)}; }},
+    {.path = "auth.directory.poll",
+     .read = [](Text text,
+                Config& c) { return read_duration(text, c.auth.directory.poll, 100ms, 1h); },
+     .print = [](const Config& c) { return Texts{print_duration(c.auth.directory.poll)}; }},
+
+    {.path = "auth.webhook.url",
+     .read = [](Text text, Config& c) { return read_webhook_url(text, c.auth.webhook.url); },
+     .print = [](const Config& c) { return Texts{c.auth.webhook.url}; },
+     .is_secret = true},
+    {.path = "auth.webhook.secret",
+     .read = [](Text text, Config& c) { return read_header_secret(text, c.auth.webhook.secret); },
+     .print =
+         [](const Config& c) {
+           return Texts{c.auth.webhook.secret.empty() ? std::string() : std::string(kMasked)};
+         },
+     .is_secret = true},
+    {.path = "auth.webhook.ca",
+     .read = [](Text text,
+                Config& c) { return read_path_or_none(text, c.auth.webhook.authorities); },
+     .print = [](const Config& c) { return Texts{c.auth.webhook.authorities}; }},
+    {.path = "auth.webhook.on_failure",
+     .read = [](Text text,
+                Config& c) { return read_word(text, kFailureWords, c.auth.webhook.fails_open); },
+     .print =
+         [](const Config& c) {
+           return Texts{print_word(kFailureWords, c.auth.webhook.fails_open)};
+         }},
 
     {.path = "realms", .shape = Shape::unserved, .feature = "further realms are"},
 

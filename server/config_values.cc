@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "server/directories/database_url.h"
+
 namespace uturn {
 namespace {
 
@@ -213,6 +215,45 @@ Misread read_secret(std::string_view text, std::vector<Secret>& to) {
   if (to.size() >= RestSecrets::kMaxSecrets) return "more than 16 secrets";
   to.emplace_back(std::string(text));
   return std::nullopt;
+}
+
+Misread read_database(std::string_view text, Secret& to) {
+  if (!text.empty()) {
+    const auto url = DatabaseUrl::parse(text);
+    if (!url) return url.error();
+  }
+  to = Secret(std::string(text));
+  return std::nullopt;
+}
+
+// A login in it would stand in logs and error messages; there is auth.webhook.secret for that. Only
+// to itself does a machine speak without TLS.
+Misread read_webhook_url(std::string_view text, std::string& to) {
+  constexpr std::string_view kLocal[] = {"http://127.0.0.1:", "http://127.0.0.1/",
+                                         "http://[::1]:",     "http://[::1]/",
+                                         "http://localhost:", "http://localhost/"};
+  const bool is_local = std::ranges::any_of(
+      kLocal, [&](std::string_view prefix) { return text.starts_with(prefix); });
+  const bool is_https = text.starts_with("https://") && text.size() > 8;
+  const bool is_plain = text.find_first_of("@ \"") == text.npos && text.size() <= 2'048;
+  if (!text.empty() && (!(is_local || is_https) || !is_plain || has_control_character(text))) {
+    return "expected an https:// URL without a login, or http:// to this machine itself";
+  }
+  to = text;
+  return std::nullopt;
+}
+
+Misread read_header_secret(std::string_view text, Secret& to) {
+  if (text.size() > 512 || has_control_character(text)) {
+    return "expected at most 512 bytes without control characters";
+  }
+  to = Secret(std::string(text));
+  return std::nullopt;
+}
+
+std::string print_database(const Secret& url) {
+  const auto parsed = DatabaseUrl::parse(url.reveal());
+  return parsed ? parsed->to_string() : std::string();
 }
 
 Misread read_separator(std::string_view text, char& to) {

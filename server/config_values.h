@@ -35,6 +35,9 @@ inline constexpr std::pair<std::string_view, LogPrivacy> kPrivacyWords[] = {
 inline constexpr std::pair<std::string_view, TlsVersion> kTlsVersionWords[] = {
     {"1.2", TlsVersion::tls1_2}, {"1.3", TlsVersion::tls1_3}};
 
+inline constexpr std::pair<std::string_view, bool> kFailureWords[] = {{"closed", false},
+                                                                      {"open", true}};
+
 template <class E, size_t n>
 Misread read_word(std::string_view text, const std::pair<std::string_view, E> (&words)[n], E& to) {
   const auto value = parse_word(Words<E>(words), text);
@@ -80,6 +83,10 @@ Misread read_origin(std::string_view text, std::vector<std::string>& to);
 
 // auth, limits, tls, log
 Misread read_secret(std::string_view text, std::vector<Secret>& to);
+Misread read_database(std::string_view text, Secret& to);  ///< "" is none
+std::string print_database(const Secret& url);             ///< without the password
+Misread read_webhook_url(std::string_view text, std::string& to);
+Misread read_header_secret(std::string_view text, Secret& to);
 Misread read_separator(std::string_view text, char& to);
 Misread read_max_lifetime(std::string_view text, std::chrono::seconds& to);
 Misread read_stream_queue(std::string_view text, uint64_t& to);

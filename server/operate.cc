@@ -268,13 +268,17 @@ Result<Json, std::string> Server::try_reload() {
 }
 
 void Server::hand_configuration_to_shards() {
+  directories_->reload(config_);
+  const std::vector<Secret> secrets = directories_->secrets();
   for (uint8_t shard = 0; shard < workers_; ++shard) {
     const bool taken = tell_shard(shard, [&] {
-      return [settings = shard_settings(shard), policy = policy_,
-              authenticator = make_authenticator(config_, nonce_keys_)](Shard& at) mutable {
-        at.reload(std::move(settings), std::move(authenticator), std::move(policy));
-        return true;
-      };
+      return
+          [settings = shard_settings(shard), policy = policy_,
+           authenticator = make_authenticator(config_, nonce_keys_, directories_->of_shard(shard),
+                                              secrets)](Shard& at) mutable {
+            at.reload(std::move(settings), std::move(authenticator), std::move(policy));
+            return true;
+          };
     });
     if (!taken) {
       log_.error("a worker did not take the configuration over and goes on with the former one",

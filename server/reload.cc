@@ -31,6 +31,7 @@ constexpr std::string_view kFixedKeys[] = {
     "limits.handshakes",
     "tls.plain",
     "proxy.from",
+    "auth.database",
     "metrics.listen",
     "admin.socket",
     "credentials.listen",
@@ -69,7 +70,10 @@ std::string certificates_text(const std::vector<CertificateFiles>& all) {
 
 }  // namespace
 
-bool needs_restart(std::string_view key) { return std::ranges::count(kFixedKeys, key) > 0; }
+bool needs_restart(std::string_view key) {
+  return std::ranges::count(kFixedKeys, key) > 0 || key.starts_with("auth.directory.") ||
+         key.starts_with("auth.webhook.");
+}
 
 std::vector<ConfigChange> find_changes(const Config& from, const Config& to) {
   std::vector<ConfigChange> changes;
@@ -142,6 +146,9 @@ Config with_fixed_parts(const Config& from, Config to) {
   to.listeners = from.listeners;
   to.relay.addresses = from.relay.addresses;
   to.relay.ports = from.relay.ports;
+  to.auth.database = from.auth.database;
+  to.auth.directory = from.auth.directory;
+  to.auth.webhook = from.auth.webhook;
   to.admin = from.admin;
   to.credentials.listen = from.credentials.listen;
   to.credentials.socket = from.credentials.socket;

@@ -23,6 +23,8 @@ constexpr KeyFlag kKeyFlags[] = {
     {"--listen", "listeners", "URI", "Listen here, like udp://192.0.2.1:3478; port 0: any", true},
     {"--realm", "server.realm", "R", "The realm users log in to"},
     {"--auth-secret", "auth.secrets", "S", "A shared secret of the TURN REST API", true},
+    {"--database", "auth.database", "URL",
+     "Users in sqlite:///PATH, postgresql:, mysql: or redis:"},
     {"--relay-ip", "relay.addresses", "IP", "Relay from this address", true},
     {"--external-ip", "relay.external", "PUBLIC[/PRIVATE]", "The world sees PUBLIC (1:1 NAT)",
      true},
@@ -45,7 +47,6 @@ constexpr KeyFlag kKeyFlags[] = {
     {"--log-level", "log.level", "L", "trace, debug, info, warn, error or off"},
     {"--log-format", "log.format", "text|json", "How log lines are written"},
     // Known, and refused by their keys: the frame is stable before the features are there.
-    {"--database", "auth.database", "URL", "Users in a database (not in this version)"},
     {"--metrics", "metrics.listen", "IP:PORT", "Serve metrics here (not in this version)"},
 };
 

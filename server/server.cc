@@ -107,6 +107,7 @@ Result<Done, std::string> Server::start(Signals& signals) {
 
 Result<Done, std::string> Server::start_threads() {
   try {
+    directories_->start();
     for (auto& shard : shards_) {
       threads_.emplace_back([&shard] { shard->run(); });
       const std::string name = "shard-" + std::to_string(threads_.size() - 1);
@@ -163,6 +164,7 @@ void Server::stop() {
   if (auto removed = remove_ready_file(config_.start.ready_file); !removed) {
     log_.warn("the ready file stays", {{"reason", removed.error()}});
   }
+  if (directories_) directories_->stop();
   for (uint8_t shard = 0; shard < threads_.size(); ++shard) {
     // A full ring empties as soon as the shard's pass reads it.
     while (channel_->send_from_outside(shard, StopShard{})) std::this_thread::yield();
@@ -293,6 +295,7 @@ Result<Done, std::string> Server::make_shards() {
   nonce_keys_ = keys->keys;
   channel_.emplace(workers_, [this](uint8_t shard) { shards_[shard]->wake(); });
   shortcuts_.emplace(workers_);
+  directories_ = std::make_unique<Directories>(config_, log_, *channel_, workers_);
   LoopSettings loop;
   loop.max_sockets = max_sockets_;
   loop.max_streams = max_streams_;
@@ -310,7 +313,8 @@ Result<Done, std::string> Server::make_shards() {
     const SharedWorld world{*policy_, *quota_,     *ports_,     *channel_,
                             events_,  *shortcuts_, *tcp_ports_, *connections_};
     shards_.push_back(
-        std::make_unique<Shard>(shard_settings(i), world, make_authenticator(config_, keys->keys),
+        std::make_unique<Shard>(shard_settings(i), world,
+                                make_authenticator(config_, keys->keys, directories_->of_shard(i)),
                                 std::make_unique<CsprngRandom>(), std::move(made->loops[i])));
     if (certificates_) shards_.back()->set_tls_context(certificates_->context());
     if (auto handed = hand_listeners_to(*shards_.back(), i); !handed) return handed;

@@ -22,6 +22,7 @@
 #include "server/config.h"
 #include "server/connection_limits.h"
 #include "server/credential_servers.h"
+#include "server/directories/directories.h"
 #include "server/http/http_server.h"
 #include "server/interfaces.h"
 #include "server/log.h"
@@ -157,6 +158,7 @@ class Server final : AdminSubject {
   std::optional<ConnectionLimits> connections_;
   std::optional<ShardChannel> channel_;
   std::optional<ShortcutRings> shortcuts_;
+  std::unique_ptr<Directories> directories_;  ///< answers shards, and is asked by them
   std::vector<std::unique_ptr<Shard>> shards_;
   std::vector<std::thread> threads_;
   std::vector<AddressRange> denied_told_;

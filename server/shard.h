@@ -99,6 +99,10 @@ class alignas(64) Shard final : LoopHandler,
   /// Once more when every shard has closed: one that closed later may have answered us.
   void discard_messages();
   void wake() { loop_->wake(); }
+  /// For errands: a database's secrets, or what it can do, have changed.
+  void renew_authentication(std::shared_ptr<RestSecrets> secrets) {
+    authenticator_->renew(std::move(secrets));
+  }
 
   // For the thread itself, or after it has ended.
   const RelayCounters& relay_counters() const { return relay_.counters(); }

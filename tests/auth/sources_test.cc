@@ -166,6 +166,14 @@ TEST(SlowUser, ABrokenDirectoryMeansSilence) {
   EXPECT_EQ(describe(realm.check(request)), "silence");
 }
 
+TEST(SlowUser, OfADirectoryThatIsGoneGets500AndNoOtherIsAsked) {
+  SlowRealm realm;
+  const TestRequest request = realm.old_request("carol", "database");
+  ASSERT_EQ(describe(realm.check(request)), "pending");
+  EXPECT_EQ(describe(realm.complete(request, UserUnavailable{})), "500 directory unavailable");
+  EXPECT_EQ(realm.second->questions(), 0U);
+}
+
 TEST(SlowUser, NobodyIsAskedForWhatCannotBeRight) {
   SlowRealm realm;
   TestRequest request = realm.new_request("carol", "database");

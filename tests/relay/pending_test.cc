@@ -56,6 +56,14 @@ TEST(Deferred, ByADirectoryThatFailsEndsInSilence) {
   EXPECT_TRUE(carol.answer().is_success());
 }
 
+TEST(Deferred, ByADirectoryThatIsGoneIsAnswered500) {
+  TestRelay relay(slow());
+  auto& carol = relay.client("192.0.2.1:4000", "carol");
+  carol.allocate();
+  relay.answer_ticket(relay.directory->answer_next().ticket, UserUnavailable{});
+  EXPECT_EQ(carol.answer().error(), 500);
+}
+
 TEST(Deferred, BrokenDirectoryIsSilentAtOnce) {
   TestRelay relay(slow());
   relay.directory->break_down();

@@ -53,7 +53,7 @@ TEST(CommandLine, AnUnknownCommandIsRefusedWithTheNearest) {
 }
 
 TEST(CommandLine, LaterCommandsAreToldApartFromUnknownOnes) {
-  for (const char* name : {"user", "secret", "import", "doctor", "cat"}) {
+  for (const char* name : {"import", "doctor", "cat"}) {
     for (const Arguments& arguments : {Arguments{name}, Arguments{name, "--json"}}) {
       const CommandRun result = run(arguments);
       EXPECT_EQ(result.status, 2);
@@ -246,9 +246,7 @@ INSTANTIATE_TEST_SUITE_P(
                 "/nowhere/uturn.yaml cannot be read: No such file or directory"}));
 
 INSTANTIATE_TEST_SUITE_P(NotInThisVersion, ServeRefusal,
-                         testing::Values(Refusal{{"serve", "--database", "sqlite:///x"},
-                                                 "--database: databases are not in this version"},
-                                         Refusal{{"serve", "--metrics", "127.0.0.1:1"},
+                         testing::Values(Refusal{{"serve", "--metrics", "127.0.0.1:1"},
                                                  "--metrics: metrics are not in this version"}));
 
 INSTANTIATE_TEST_SUITE_P(

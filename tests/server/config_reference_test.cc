@@ -96,6 +96,18 @@ auth:
   nonce_lifetime: 10m
   feature_bit_order: rfc8489
   username_anonymity: true
+  database: sqlite:///tmp/users.db
+  directory:
+    cache_ttl: 31s
+    negative_ttl: 32s
+    stale_ttl: 33s
+    cache_size: 34
+    queue: 35
+    answer_within: 6s
+    connections: 7
+    timeout: 8s
+    poll: 36s
+  webhook: {url: "https://a.example/x", secret: hush, ca: /tmp/c.pem, on_failure: open}
 limits:
   allocations: 11
   allocations_per_user: 12
@@ -149,12 +161,14 @@ TEST(ConfigReference, EachKeySetsItsOwnMemberAndIsPrintedBack) {
     EXPECT_NE(key.print(other.config), key.print(defaults)) << key.path;
   }
   const std::string printed = print_config(other.config);
-  for (const int number : {11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 28}) {
+  for (const int number : {11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 28, 34, 35, 7}) {
     EXPECT_THAT(printed, ::testing::HasSubstr(": " + std::to_string(number) + "\n"));
   }
   for (const char* text :
-       {": 24s\n", ": 25s\n", ": 26s\n", ": 27ms\n", ": 129KiB\n", "certificate: /tmp/a.pem\n",
-        "key: /tmp/a.key\n", "- {certificate: /tmp/b.pem, key: /tmp/b.key}\n"}) {
+       {": 31s\n", ": 32s\n", ": 33s\n", ": 6s\n", ": 8s\n", ": 36s\n", ": 24s\n", ": 25s\n",
+        ": 26s\n", ": 27ms\n", ": 129KiB\n", "certificate: /tmp/a.pem\n", "key: /tmp/a.key\n",
+        "ca: /tmp/c.pem\n", "on_failure: open\n",
+        "- {certificate: /tmp/b.pem, key: /tmp/b.key}\n"}) {
     EXPECT_THAT(printed, ::testing::HasSubstr(text));
   }
 }
@@ -168,9 +182,12 @@ TEST(ConfigReference, WhatIsPrintedCanBeReadAndIsTheSame) {
 }
 
 TEST(ConfigReference, SecretsArePrintedMasked) {
-  const std::string printed = print_config(
-      read_yaml("auth: {users: {alice: {password: swordfish}}, secrets: [swordfish]}\n").config);
+  const std::string printed =
+      print_config(read_yaml("auth: {users: {alice: {password: swordfish}}, secrets: [swordfish],\n"
+                             "       database: \"mysql://u:swordfish@db/turn\"}\n")
+                       .config);
   EXPECT_THAT(printed, Not(::testing::HasSubstr("swordfish")));
+  EXPECT_THAT(printed, ::testing::HasSubstr("mysql://u:********@db/turn"));
   EXPECT_THAT(printed, ::testing::HasSubstr("alice: {password: \"********\"}"));
 }
 

@@ -213,9 +213,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 INSTANTIATE_TEST_SUITE_P(
     NotInThisVersion, ConfigYamlMistake,
-    testing::Values(Mistake{"auth: {database: \"sqlite:///x\"}\n",
-                            "uturn.yaml:1: auth.database: databases are not in this version"},
-                    Mistake{"realms: {a.example: {}}\n",
+    testing::Values(Mistake{"realms: {a.example: {}}\n",
                             "uturn.yaml:1: realms: further realms are not in this version"},
                     Mistake{"metrics: {listen: \"127.0.0.1:9641\"}\n",
                             "uturn.yaml:1: metrics.listen: metrics are not in this version"}));

@@ -1,0 +1,247 @@
+# Credential databases as coturn lays them out: SQLite by its turnadmin, the others by its schema.
+#
+# Each server is a process of the test, in a directory of its own, on a Unix socket.
+import glob
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+
+from processes import Process, check, skip, wait_until
+from stun_message import MD5, long_term_key
+
+START_DEADLINE = 60
+PASSWORD = "p@ss word"  # of the database itself; has to be encoded in a URL
+ENCODED_PASSWORD = "p%40ss%20word"
+
+# turndb/schema.sql of coturn 4.6
+SCHEMA = """
+CREATE TABLE turnusers_lt (realm varchar(127) DEFAULT '', name varchar(512), hmackey char(128), PRIMARY KEY (realm,name));
+CREATE TABLE turn_secret (realm varchar(127) DEFAULT '', value varchar(256), PRIMARY KEY (realm,value));
+CREATE TABLE allowed_peer_ip (realm varchar(127) DEFAULT '', ip_range varchar(256), PRIMARY KEY (realm,ip_range));
+CREATE TABLE denied_peer_ip (realm varchar(127) DEFAULT '', ip_range varchar(256), PRIMARY KEY (realm,ip_range));
+CREATE TABLE turn_origin_to_realm (origin varchar(127), realm varchar(127), PRIMARY KEY (origin));
+CREATE TABLE turn_realm_option (realm varchar(127) DEFAULT '', opt varchar(32), value varchar(128), PRIMARY KEY (realm,opt));
+CREATE TABLE oauth_key (kid varchar(128), ikm_key varchar(256), timestamp bigint DEFAULT 0, lifetime integer DEFAULT 0, as_rs_alg varchar(64) DEFAULT '', realm varchar(127), PRIMARY KEY (kid));
+"""
+
+
+def md5_key(name, realm, password):
+    return long_term_key(name, realm, password, MD5).hex()
+
+
+def run(*command, stdin=None):
+    done = subprocess.run(command, input=stdin, text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT,
+                          stdin=None if stdin is not None else subprocess.DEVNULL)
+    check(done.returncode == 0, f"{' '.join(command)}: {done.stdout}")
+    return done.stdout
+
+
+def program(name, elsewhere=None):
+    """Its path; who lacks it cannot run the test. `elsewhere`: a pattern, where it is looked for
+    first."""
+    found = sorted(glob.glob(elsewhere)) if elsewhere else []
+    path = found[-1] if found else shutil.which(name)
+    if not path:
+        skip(f"{name} is not installed")
+    return path
+
+
+def account(name):
+    try:
+        return pwd.getpwnam(name)
+    except KeyError:
+        skip(f"there is no user {name}")
+
+
+class Database:
+    """Has a directory that the server may enter once it has given up root."""
+
+    def __init__(self):
+        self._directory = tempfile.TemporaryDirectory(prefix="uturn-db-")
+        os.chmod(self._directory.name, 0o755)
+        self._server = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self._server:
+            self._server.kill()
+        self._directory.cleanup()
+
+    def path(self, name):
+        return os.path.join(self._directory.name, name)
+
+    def add_user(self, realm, name, password):
+        self.sql(f"INSERT INTO turnusers_lt (realm, name, hmackey) VALUES "
+                 f"('{realm}', '{name}', '{md5_key(name, realm, password)}');")
+
+    def add_secret(self, realm, secret):
+        self.sql(f"INSERT INTO turn_secret (realm, value) VALUES ('{realm}', '{secret}');")
+
+    def kill(self):
+        """As a crash would."""
+        os.kill(self._server.pid, signal.SIGKILL)
+        self._server.wait(10)
+
+    def start(self):
+        self._server = Process(self.command(), self.path("server.log"))
+        wait_until(self.answers, START_DEADLINE, f"{type(self).__name__}")
+
+    def answers(self):
+        check(not self._server.has_ended(),
+              f"{type(self).__name__} did not start:\n{self._server.output()}")
+        return self.try_out()
+
+    def as_owner(self, user, *command):
+        """The command of a server that does not want to be root."""
+        if os.geteuid() != 0:
+            return list(command)
+        owner = account(user)
+        return ["setpriv", f"--reuid={owner.pw_uid}", f"--regid={owner.pw_gid}", "--clear-groups",
+                *command]
+
+    def own_directory(self, user, name):
+        path = self.path(name)
+        os.mkdir(path, 0o755)
+        if os.geteuid() == 0:
+            owner = account(user)
+            os.chown(path, owner.pw_uid, owner.pw_gid)
+        return path
+
+
+class Sqlite(Database):
+    def __init__(self):
+        super().__init__()
+        self.file = self.path("turndb")
+        self.url = f"sqlite://{self.file}"
+
+    def _admin(self, *arguments):
+        run(program("turnadmin"), *arguments, "-b", self.file)
+        os.chmod(self.file, 0o644)
+
+    def add_user(self, realm, name, password):
+        self._admin("-a", "-u", name, "-r", realm, "-p", password)
+
+    def add_secret(self, realm, secret):
+        self._admin("-s", secret, "-r", realm)
+
+    def sql(self, text):
+        import sqlite3
+        with sqlite3.connect(self.file) as connection:
+            connection.executescript(text)
+
+    def kill(self):
+        os.rename(self.file, self.file + ".away")
+
+    def start(self):
+        os.rename(self.file + ".away", self.file)
+
+
+class Postgresql(Database):
+    def __init__(self):
+        super().__init__()
+        program("setpriv")
+        self._binaries = os.path.dirname(program("initdb", "/usr/lib/postgresql/*/bin/initdb"))
+        self._home = self.own_directory("postgres", "pg")
+        password_file = self.path("password")
+        with open(password_file, "w") as file:
+            file.write(PASSWORD + "\n")
+        os.chmod(password_file, 0o644)
+        run(*self.as_owner("postgres", self._binary("initdb"), "-D", f"{self._home}/data", "-U",
+                           "turn", "-A", "scram-sha-256", "--pwfile", password_file, "-E", "UTF8",
+                           "--no-locale", "--no-sync"))
+        self.url = f"postgresql://turn:{ENCODED_PASSWORD}@/coturn?host={self._home}"
+        self.start()
+        self._psql("postgres", "CREATE DATABASE coturn;")
+        self.sql(SCHEMA)
+
+    def _binary(self, name):
+        return os.path.join(self._binaries, name)
+
+    def command(self):
+        # What a killed server leaves behind would have to be fsynced, by default.
+        return self.as_owner("postgres", self._binary("postgres"), "-D", f"{self._home}/data", "-k",
+                             self._home, "-c", "listen_addresses=", "-c", "shared_buffers=8MB")
+
+    def _psql(self, database, text):
+        return run("env", f"PGPASSWORD={PASSWORD}", self._binary("psql"), "-q", "-v",
+                   "ON_ERROR_STOP=1", "-h", self._home, "-U", "turn", "-d", database, stdin=text)
+
+    def try_out(self):
+        return subprocess.run([self._binary("pg_isready"), "-q", "-h", self._home]).returncode == 0
+
+    def sql(self, text):
+        self._psql("coturn", text)
+
+    def kill(self):
+        # Its children would hold what they share until they notice.
+        os.killpg(self._server.pid, signal.SIGKILL)
+        self._server.wait(10)
+
+
+class Mariadb(Database):
+    def __init__(self):
+        super().__init__()
+        self._home = self.own_directory("mysql", "mysql")
+        self.socket = f"{self._home}/socket"
+        run(program("mariadb-install-db"), "--no-defaults", f"--datadir={self._home}/data",
+            "--auth-root-authentication-method=normal", "--skip-test-db", *self._user())
+        self.url = f"mysql://turn:{ENCODED_PASSWORD}@localhost/coturn?socket={self.socket}"
+        self.start()
+        self._client("", f"CREATE DATABASE coturn; CREATE USER turn@localhost IDENTIFIED BY "
+                         f"'{PASSWORD}'; GRANT ALL ON coturn.* TO turn@localhost;")
+        self.sql(SCHEMA)
+
+    def _user(self):
+        return ["--user=mysql"] if os.geteuid() == 0 else []
+
+    def command(self):
+        return [program("mariadbd", "/usr/sbin/mariadbd"), "--no-defaults", "--skip-networking",
+                f"--datadir={self._home}/data", f"--socket={self.socket}",
+                f"--pid-file={self._home}/pid", "--innodb-buffer-pool-size=8M", *self._user()]
+
+    def _client(self, database, text):
+        return run(program("mariadb"), "--no-defaults", f"--socket={self.socket}", "-u", "root",
+                   *([database] if database else []), stdin=text)
+
+    def try_out(self):
+        return subprocess.run([program("mariadb-admin"), "--no-defaults",
+                               f"--socket={self.socket}", "-u", "root", "ping"],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+
+    def sql(self, text):
+        self._client("coturn", text)
+
+
+class Redis(Database):
+    def __init__(self):
+        super().__init__()
+        self.socket = self.path("socket")
+        self.url = f"redis://:{ENCODED_PASSWORD}@localhost/3?socket={self.socket}"
+        self.start()
+
+    def command(self):
+        return [program("redis-server"), "--port", "0", "--unixsocket", self.socket,
+                "--unixsocketperm", "777", "--dir", self.path("."), "--save", "", "--appendonly",
+                "yes", "--appendfsync", "always", "--requirepass", PASSWORD]
+
+    def redis(self, *words):
+        return run("env", f"REDISCLI_AUTH={PASSWORD}", program("redis-cli"), "-s", self.socket,
+                   "-n", "3", *words)
+
+    def try_out(self):
+        done = subprocess.run(["env", f"REDISCLI_AUTH={PASSWORD}", program("redis-cli"), "-s",
+                               self.socket, "ping"], stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, text=True)
+        return done.stdout.strip() == "PONG"
+
+    def add_user(self, realm, name, password):
+        self.redis("SET", f"turn/realm/{realm}/user/{name}/key", md5_key(name, realm, password))
+
+    def add_secret(self, realm, secret):
+        self.redis("SADD", f"turn/realm/{realm}/secret", secret)
