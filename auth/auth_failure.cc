@@ -29,6 +29,8 @@ std::string_view name_of(AuthFailure failure) {
       return "alien nonce";
     case AuthFailure::directory_unavailable:
       return "directory unavailable";
+    case AuthFailure::count_:
+      break;
   }
   return "unknown";
 }

@@ -1,6 +1,7 @@
 // AuthFailure: why somebody was not authenticated.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -21,7 +22,9 @@ enum class AuthFailure : uint8_t {
   stale_nonce,
   alien_nonce,            ///< of another server, key or client
   directory_unavailable,  ///< nobody could say who the users are: 500
+  count_,
 };
+inline constexpr size_t kAuthFailures = static_cast<size_t>(AuthFailure::count_);
 std::string_view name_of(AuthFailure failure);  ///< "wrong password"
 
 }  // namespace uturn

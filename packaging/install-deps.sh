@@ -5,7 +5,7 @@
 #   packaging/install-deps.sh [--tests] [--bench] [--package]
 #
 # May be run at any time: when nothing is missing it asks dpkg and returns. Packages that bring a
-# daemon (coturn, haproxy, nginx, databases) are installed under a policy-rc.d that forbids starting it, and what
+# daemon (coturn, haproxy, nginx, prometheus, databases) are installed under a policy-rc.d that forbids starting it, and what
 # was not there before does not start at the next boot either; tests start their own.
 set -euo pipefail
 
@@ -13,11 +13,12 @@ build_packages=(
   g++ cmake ninja-build ccache pkg-config make
   liburing-dev libssl-dev libyaml-cpp-dev libcli11-dev libspdlog-dev libfmt-dev nlohmann-json3-dev
   libcurl4-openssl-dev zlib1g-dev libsqlite3-dev libpq-dev libmariadb-dev libhiredis-dev libboost-dev
+  prometheus-cpp-dev libsystemd-dev
 )
 test_packages=(
   libgtest-dev libgmock-dev
   clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev
-  coturn iproute2 nftables tcpdump openssl python3 curl tmux
+  coturn iproute2 nftables tcpdump openssl python3 curl tmux prometheus
   postgresql mariadb-server mariadb-client redis-server sqlite3 util-linux
 )
 bench_packages=(
@@ -28,7 +29,7 @@ package_packages=(dpkg-dev rpm libhiredis-dev file python3)
 package_test_packages=(lintian rpmlint mandoc zsh systemd mmdebstrap)
 # Few tests need them, and are skipped where they cannot be had.
 optional_packages=(chromium libnss3-tools haproxy nginx libnginx-mod-stream)
-daemons=(coturn haproxy nginx postgresql mariadb-server redis-server)
+daemons=(coturn haproxy nginx prometheus postgresql mariadb-server redis-server)
 
 wanted=("${build_packages[@]}")
 optional=()

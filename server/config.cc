@@ -59,6 +59,10 @@ std::vector<CertificateFiles> TlsConfig::all() const {
   return files;
 }
 
+TransportAddress MetricsConfig::default_listen() {
+  return {IpAddress::v4(std::array<uint8_t, 4>{127, 0, 0, 1}), 9641, 0};
+}
+
 std::vector<ListenerUri> default_listeners() {
   constexpr uint16_t kPort = 3478;  // RFC 8489, Section 18.6
   return {{Transport::udp, {IpAddress::any(AddressFamily::ipv4), kPort}},

@@ -47,8 +47,25 @@ struct ExternalMapping {
 
 enum class LogLevel : uint8_t { trace, debug, info, warn, error, off };
 enum class LogFormat : uint8_t { text, json };
-/// How much of an address a log line shows: all, its /24 or /48, nothing.
-enum class LogPrivacy : uint8_t { full, truncated, none };
+/// How much of an address a log line shows: all, its /24 or /48, a name that is its own for a day
+/// and tells nobody whose it is, nothing.
+enum class LogPrivacy : uint8_t { full, truncated, hashed, none };
+/// What a line is about; each has a level of its own.
+enum class LogComponent : uint8_t {
+  server,
+  auth,
+  peers,
+  sessions,
+  tls,
+  directories,
+  admin,
+  count_
+};
+struct ComponentLevel {
+  LogComponent component{};
+  LogLevel level{};
+  friend bool operator==(const ComponentLevel&, const ComponentLevel&) = default;
+};
 
 /// A user written into the configuration: a password, or keys (RFC 8489, Section 18.5.1).
 struct StaticUser {
@@ -150,7 +167,18 @@ struct LogConfig {
   LogLevel level = LogLevel::info;
   LogFormat format = LogFormat::text;
   LogPrivacy privacy = LogPrivacy::full;
-  std::string file;  ///< empty: standard error
+  std::string file;  ///< empty: standard error; "stdout", "journald", "syslog" or a path
+  std::vector<ComponentLevel> levels{};  ///< of components that differ from `level`
+};
+
+/// Whom Prometheus and health checks ask.
+struct MetricsConfig {
+  /// Nothing: no listener. Where it is the default and taken, the server goes on without.
+  std::optional<TransportAddress> listen = default_listen();
+  bool coturn_names = false;
+  uint32_t top_users = 0;  ///< users who relay most, told by name
+
+  static TransportAddress default_listen();
 };
 
 /// What only a command line says, about this one start.
@@ -180,6 +208,7 @@ struct Config {
   ProxyConfig proxy;
   AdminConfig admin;
   CredentialServiceConfig credentials;
+  MetricsConfig metrics;
   LogConfig log;
   StartConfig start;
 };

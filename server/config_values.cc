@@ -284,8 +284,48 @@ Misread read_log_file(std::string_view text, std::string& to) {
     to.clear();
     return std::nullopt;
   }
-  if (read_path(text, to)) return "expected stderr or an absolute path";
+  if (text == "stdout" || text == "journald" || text == "syslog") {
+    to = text;
+    return std::nullopt;
+  }
+  if (read_path(text, to)) return "expected stderr, stdout, journald, syslog or an absolute path";
   return std::nullopt;
+}
+
+Misread read_component_level(std::string_view text, std::vector<ComponentLevel>& to) {
+  const size_t equals = text.find('=');
+  ComponentLevel read;
+  const std::string_view name = text.substr(0, equals);
+  const std::string_view level = equals == text.npos ? std::string_view{} : text.substr(equals + 1);
+  if (equals == text.npos) return "expected COMPONENT=LEVEL, like sessions=off";
+  if (auto wrong = read_word(name, kLogComponentWords, read.component)) return wrong;
+  if (auto wrong = read_word(level, kLogLevelWords, read.level)) return wrong;
+  to.push_back(read);
+  return std::nullopt;
+}
+
+std::vector<std::string> print_component_levels(const std::vector<ComponentLevel>& levels) {
+  std::vector<std::string> texts;
+  for (const auto& [component, level] : levels) {
+    texts.push_back(print_word(kLogComponentWords, component) + "=" +
+                    print_word(kLogLevelWords, level));
+  }
+  return texts;
+}
+
+Misread read_metrics_listener(std::string_view text, std::optional<TransportAddress>& to) {
+  if (text == "none") {
+    to.reset();
+    return std::nullopt;
+  }
+  const auto address = TransportAddress::parse(text);
+  if (!address) return "expected IP:PORT or none";
+  to = *address;
+  return std::nullopt;
+}
+
+std::string print_metrics_listener(const std::optional<TransportAddress>& listener) {
+  return listener ? listener->to_string() : "none";
 }
 
 std::string print_log_file(const std::string& file) { return file.empty() ? "stderr" : file; }

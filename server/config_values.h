@@ -30,7 +30,15 @@ inline constexpr std::pair<std::string_view, LogLevel> kLogLevelWords[] = {
 inline constexpr std::pair<std::string_view, LogFormat> kLogFormatWords[] = {
     {"text", LogFormat::text}, {"json", LogFormat::json}};
 inline constexpr std::pair<std::string_view, LogPrivacy> kPrivacyWords[] = {
-    {"full", LogPrivacy::full}, {"truncated", LogPrivacy::truncated}, {"none", LogPrivacy::none}};
+    {"full", LogPrivacy::full},
+    {"truncated", LogPrivacy::truncated},
+    {"hashed", LogPrivacy::hashed},
+    {"none", LogPrivacy::none}};
+inline constexpr std::pair<std::string_view, LogComponent> kLogComponentWords[] = {
+    {"server", LogComponent::server}, {"auth", LogComponent::auth},
+    {"peers", LogComponent::peers},   {"sessions", LogComponent::sessions},
+    {"tls", LogComponent::tls},       {"directories", LogComponent::directories},
+    {"admin", LogComponent::admin}};
 
 inline constexpr std::pair<std::string_view, TlsVersion> kTlsVersionWords[] = {
     {"1.2", TlsVersion::tls1_2}, {"1.3", TlsVersion::tls1_3}};
@@ -90,7 +98,12 @@ Misread read_header_secret(std::string_view text, Secret& to);
 Misread read_separator(std::string_view text, char& to);
 Misread read_max_lifetime(std::string_view text, std::chrono::seconds& to);
 Misread read_stream_queue(std::string_view text, uint64_t& to);
-Misread read_log_file(std::string_view text, std::string& to);  ///< stderr, or an absolute path
+/// stderr, stdout, journald, syslog, or an absolute path
+Misread read_log_file(std::string_view text, std::string& to);
+Misread read_component_level(std::string_view text, std::vector<ComponentLevel>& to);
+std::vector<std::string> print_component_levels(const std::vector<ComponentLevel>& levels);
+Misread read_metrics_listener(std::string_view text, std::optional<TransportAddress>& to);
+std::string print_metrics_listener(const std::optional<TransportAddress>& listener);
 std::string print_log_file(const std::string& file);
 
 template <class T>

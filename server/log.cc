@@ -4,12 +4,18 @@
 #include <fmt/chrono.h>
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/sinks/syslog_sink.h>
+#include <spdlog/sinks/systemd_sink.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
+#include <mutex>
 #include <nlohmann/json.hpp>
 
+#include "auth/random.h"
+#include "server/address_hash.h"
 #include "server/config_keys.h"
 
 namespace uturn {
@@ -61,8 +67,21 @@ std::string without_control_characters(std::string_view text) {
   return out;
 }
 
+/// Those that say the time themselves.
+bool has_own_time(const std::string& file) { return file == "journald" || file == "syslog"; }
+
 Result<spdlog::sink_ptr, std::string> open_sink(const std::string& file) {
   if (file.empty()) return spdlog::sink_ptr(std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  if (file == "stdout") {
+    return spdlog::sink_ptr(std::make_shared<spdlog::sinks::stdout_sink_mt>());
+  }
+  if (file == "journald") {
+    return spdlog::sink_ptr(std::make_shared<spdlog::sinks::systemd_sink_mt>("uturn", true));
+  }
+  if (file == "syslog") {
+    return spdlog::sink_ptr(
+        std::make_shared<spdlog::sinks::syslog_sink_mt>("uturn", LOG_PID, LOG_DAEMON, true));
+  }
   try {
     return spdlog::sink_ptr(std::make_shared<spdlog::sinks::basic_file_sink_mt>(file));
   } catch (const spdlog::spdlog_ex&) {
@@ -70,22 +89,62 @@ Result<spdlog::sink_ptr, std::string> open_sink(const std::string& file) {
   }
 }
 
+constexpr auto kComponents = static_cast<size_t>(LogComponent::count_);
+
 }  // namespace
 
+/// What may change while others write stands behind the lock, or is one word.
 struct Log::State {
   LogConfig settings;
   std::shared_ptr<spdlog::logger> logger;
+  std::array<std::atomic<LogLevel>, kComponents> levels{};
+  CsprngRandom random;
+  AddressHash hash{random};
+  mutable std::mutex mutex;
+  std::function<void()> levels_changed;
+
+  void tell_levels() const {
+    std::function<void()> changed;
+    {
+      const std::lock_guard lock(mutex);
+      changed = levels_changed;
+    }
+    if (changed) changed();
+  }
+
+  struct Now {
+    std::shared_ptr<spdlog::logger> logger;
+    LogFormat format;
+    LogPrivacy privacy;
+    bool has_own_time;
+  };
+  Now now() const {
+    const std::lock_guard lock(mutex);
+    return {logger, settings.format, settings.privacy, has_own_time(settings.file)};
+  }
+  void take(const LogConfig& config, const spdlog::sink_ptr& sink) {
+    auto fresh = std::make_shared<spdlog::logger>("uturn", sink);
+    fresh->set_level(spdlog::level::trace);  // components have the levels
+    fresh->set_pattern("%v");
+    fresh->flush_on(spdlog::level::trace);
+    const std::lock_guard lock(mutex);
+    settings = config;
+    logger = std::move(fresh);
+  }
+  void take_levels(const LogConfig& config) {
+    for (auto& level : levels) level = config.level;
+    for (const auto& [component, level] : config.levels) {
+      levels.at(static_cast<size_t>(component)) = level;
+    }
+  }
 };
 
 Result<Log, std::string> Log::open(const LogConfig& settings) {
   auto sink = open_sink(settings.file);
   if (!sink) return Failure{sink.error()};
   auto state = std::make_unique<State>();
-  state->settings = settings;
-  state->logger = std::make_shared<spdlog::logger>("uturn", *sink);
-  state->logger->set_level(level_of(settings.level));
-  state->logger->set_pattern("%v");
-  state->logger->flush_on(spdlog::level::trace);
+  state->take(settings, *sink);
+  state->take_levels(settings);
   return Log(std::move(state));
 }
 
@@ -95,62 +154,110 @@ Log& Log::operator=(Log&&) noexcept = default;
 Log::~Log() = default;
 
 void Log::debug(std::string_view message, LogFields fields) const {
-  write(LogLevel::debug, message, fields);
+  write(LogComponent::server, LogLevel::debug, message, fields);
 }
 void Log::info(std::string_view message, LogFields fields) const {
-  write(LogLevel::info, message, fields);
+  write(LogComponent::server, LogLevel::info, message, fields);
 }
 void Log::warn(std::string_view message, LogFields fields) const {
-  write(LogLevel::warn, message, fields);
+  write(LogComponent::server, LogLevel::warn, message, fields);
 }
 void Log::error(std::string_view message, LogFields fields) const {
-  write(LogLevel::error, message, fields);
+  write(LogComponent::server, LogLevel::error, message, fields);
 }
 
-bool Log::is_enabled(LogLevel level) const { return state_->logger->should_log(level_of(level)); }
+bool Log::is_enabled(LogLevel level) const { return is_enabled(LogComponent::server, level); }
 
-void Log::write(LogLevel level, std::string_view message, LogFields fields) const {
-  if (!is_enabled(level)) return;
+bool Log::is_enabled(LogComponent component, LogLevel level) const {
+  return level != LogLevel::off && level >= this->level(component);
+}
+
+LogLevel Log::level(LogComponent component) const {
+  return state_->levels.at(static_cast<size_t>(component));
+}
+
+void Log::set_level(LogLevel level) {
+  for (auto& each : state_->levels) each = level;
+  state_->tell_levels();
+}
+
+void Log::watch_levels(std::function<void()> changed) {
+  {
+    const std::lock_guard lock(state_->mutex);
+    state_->levels_changed = std::move(changed);
+  }
+  state_->tell_levels();
+}
+
+void Log::set_level(LogComponent component, LogLevel level) {
+  state_->levels.at(static_cast<size_t>(component)) = level;
+  state_->tell_levels();
+}
+
+void Log::write(LogComponent component, LogLevel level, std::string_view message,
+                LogFields fields) const {
+  if (!is_enabled(component, level)) return;
+  const State::Now now = state_->now();
   const std::string time = now_text();
   const std::string name = print_log_level(level);
-  if (state_->settings.format == LogFormat::json) {
-    state_->logger->log(level_of(level), json_line(time, name, message, fields));
-  } else {
-    state_->logger->log(level_of(level),
-                        fmt::format("{} {:<5} {}", time, name, text_line(message, fields)));
+  if (now.format == LogFormat::json) {
+    now.logger->log(level_of(level), json_line(time, name, message, fields, component));
+    return;
   }
+  std::string line = now.has_own_time ? "" : fmt::format("{} {:<5} ", time, name);
+  if (component != LogComponent::server) line += fmt::format("{}: ", name_of(component));
+  now.logger->log(level_of(level), line + text_line(message, fields));
 }
 
 Result<Done, std::string> Log::reopen() {
-  if (state_->settings.file.empty()) return Done{};
-  return reconfigure(LogConfig(state_->settings));
+  LogConfig settings;
+  {
+    const std::lock_guard lock(state_->mutex);
+    settings = state_->settings;
+  }
+  // Opened before the old one is given up, so that a failure loses no line.
+  auto sink = open_sink(settings.file);
+  if (!sink) return Failure{sink.error()};
+  state_->take(settings, *sink);
+  return Done{};
 }
 
-// Built before the old one is given up, so that a failure loses no line.
-Result<Done, std::string> Log::reconfigure(const LogConfig& settings) {
-  auto fresh = Log::open(settings);
-  if (!fresh) return Failure{fresh.error()};
-  state_ = std::move(fresh->state_);
+Result<Done, std::string> Log::reload(const LogConfig& settings) {
+  auto sink = open_sink(settings.file);
+  if (!sink) return Failure{sink.error()};
+  state_->take(settings, *sink);
+  state_->take_levels(settings);
+  state_->tell_levels();
   return Done{};
 }
 
 std::string Log::show(const IpAddress& address) const {
-  return show_address(address, state_->settings.privacy);
+  const LogPrivacy privacy = state_->now().privacy;
+  if (privacy != LogPrivacy::hashed) return show_address(address, privacy);
+  return state_->hash.name_of(
+      address, std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now()));
 }
 
 std::string Log::show(const TransportAddress& address) const {
-  if (state_->settings.privacy == LogPrivacy::full) return address.to_string();
+  if (state_->now().privacy == LogPrivacy::full) return address.to_string();
   return show(address.ip);
 }
 
 std::string show_address(const IpAddress& address, LogPrivacy privacy) {
   if (privacy == LogPrivacy::full) return address.to_string();
-  if (privacy == LogPrivacy::none) return "-";
+  if (privacy == LogPrivacy::none || privacy == LogPrivacy::hashed) return "-";
   std::array<uint8_t, 16> bytes{};
   const size_t kept = address.is_v4() ? 3 : 6;
   std::ranges::copy(address.bytes().first(kept), bytes.begin());
   const std::span all(bytes);
   return (address.is_v4() ? IpAddress::v4(all.first<4>()) : IpAddress::v6(all)).to_string();
+}
+
+std::string_view name_of(LogComponent component) {
+  for (const auto& [word, value] : kLogComponentWords) {
+    if (value == component) return word;
+  }
+  return "unknown";
 }
 
 std::string text_line(std::string_view message, LogFields fields) {
@@ -165,8 +272,9 @@ std::string text_line(std::string_view message, LogFields fields) {
 }
 
 std::string json_line(std::string_view time, std::string_view level, std::string_view message,
-                      LogFields fields) {
+                      LogFields fields, LogComponent component) {
   std::string line = "{\"time\":" + escaped(time) + ",\"level\":" + escaped(level) +
+                     ",\"component\":" + escaped(name_of(component)) +
                      ",\"message\":" + escaped(message);
   for (const LogField& field : fields) {
     line +=

@@ -1,6 +1,7 @@
 // Log: one line per event, as text or JSON, with fields. Never used on the data path.
 #pragma once
 
+#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <string>
@@ -26,8 +27,9 @@ struct LogField {
 };
 using LogFields = std::initializer_list<LogField>;
 
-/// Any thread may write; lines are whole. Quiet by default: info is for starts, stops and changes,
-/// warn for what should wake someone; addresses of users only at debug.
+/// Any thread may write; lines are whole. Quiet by default: info is for starts, stops, changes and
+/// the record of an allocation, warn for what should wake someone; addresses of users only at
+/// debug. Levels, by component, may change while it is used.
 class Log {
  public:
   /// The error says why the file cannot be written.
@@ -36,17 +38,27 @@ class Log {
   Log& operator=(Log&&) noexcept;
   ~Log();
 
+  // Without a component: the server's own.
   void debug(std::string_view message, LogFields fields = {}) const;
   void info(std::string_view message, LogFields fields = {}) const;
   void warn(std::string_view message, LogFields fields = {}) const;
   void error(std::string_view message, LogFields fields = {}) const;
+  void write(LogComponent component, LogLevel level, std::string_view message,
+             LogFields fields = {}) const;
   bool is_enabled(LogLevel level) const;
+  bool is_enabled(LogComponent component, LogLevel level) const;
+
+  LogLevel level(LogComponent component) const;
+  void set_level(LogLevel level);  ///< of all components
+  void set_level(LogComponent component, LogLevel level);
+
+  /// `changed` is told whenever levels are others, on the thread that changed them.
+  void watch_levels(std::function<void()> changed);
 
   /// Opens the file anew, for SIGHUP after a rotation. Where that fails the old one stays.
   Result<Done, std::string> reopen();
-
-  /// Other settings from here on; the file is opened anew, too. Where that fails nothing changes.
-  Result<Done, std::string> reconfigure(const LogConfig& settings);
+  /// Other settings from here on. Where they cannot be had, those before stay.
+  Result<Done, std::string> reload(const LogConfig& settings);
 
   /// An address as `log.privacy` lets it be seen. Every address of a client or peer goes through
   /// here.
@@ -56,17 +68,19 @@ class Log {
  private:
   struct State;
   explicit Log(std::unique_ptr<State> state);
-  void write(LogLevel level, std::string_view message, LogFields fields) const;
   std::unique_ptr<State> state_;
 };
 
-/// 192.0.2.77 is 192.0.2.0 (its /24), 2001:db8:1:2::3 is 2001:db8:1:: (its /48); none is "-".
+/// 192.0.2.77 is 192.0.2.0 (its /24), 2001:db8:1:2::3 is 2001:db8:1:: (its /48); none is "-". What
+/// is hashed needs the log's key.
 std::string show_address(const IpAddress& address, LogPrivacy privacy);
+
+std::string_view name_of(LogComponent component);
 
 /// The two forms of a line without time and level; exposed for tests and for the self-check of
 /// escaping.
 std::string text_line(std::string_view message, LogFields fields);
 std::string json_line(std::string_view time, std::string_view level, std::string_view message,
-                      LogFields fields);
+                      LogFields fields, LogComponent component = LogComponent::server);
 
 }  // namespace uturn

@@ -192,22 +192,10 @@ bool Server::is_drained() {
 LogLevel Server::log_level() const { return config_.log.level; }
 
 void Server::set_log_level(LogLevel level) {
-  LogConfig wanted = config_.log;
-  wanted.level = level;
-  {
-    const std::lock_guard lock(live_);
-    if (!log_.reconfigure(wanted)) return;
-    config_.log = wanted;
-  }
-  const bool reports = log_.is_enabled(LogLevel::debug);
-  for (uint8_t shard = 0; shard < workers_; ++shard) {
-    (void)tell_shard(shard, [reports] {
-      return [reports](Shard& at) {
-        at.report_auth_failures(reports);
-        return true;
-      };
-    });
-  }
+  log_.set_level(level);
+  const std::lock_guard lock(live_);
+  config_.log.level = level;
+  config_.log.levels.clear();
 }
 
 Result<Json, std::string> Server::reload() {
@@ -245,7 +233,7 @@ Result<Json, std::string> Server::try_reload() {
   }
   {
     const std::lock_guard lock(live_);
-    if (auto opened = log_.reconfigure(next.log); !opened) return refuse(opened.error());
+    if (auto opened = log_.reload(next.log); !opened) return refuse(opened.error());
     config_ = std::move(next);
   }
   external_ = external_of(config_);

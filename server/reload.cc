@@ -149,6 +149,7 @@ Config with_fixed_parts(const Config& from, Config to) {
   to.auth.database = from.auth.database;
   to.auth.directory = from.auth.directory;
   to.auth.webhook = from.auth.webhook;
+  to.metrics.listen = from.metrics.listen;
   to.admin = from.admin;
   to.credentials.listen = from.credentials.listen;
   to.credentials.socket = from.credentials.socket;

@@ -46,8 +46,8 @@ constexpr KeyFlag kKeyFlags[] = {
     {"--admin-socket", "admin.socket", "PATH", "Serve administration here; \"\": nowhere"},
     {"--log-level", "log.level", "L", "trace, debug, info, warn, error or off"},
     {"--log-format", "log.format", "text|json", "How log lines are written"},
+    {"--metrics", "metrics.listen", "IP:PORT|none", "Serve metrics and health here; none: nowhere"},
     // Known, and refused by their keys: the frame is stable before the features are there.
-    {"--metrics", "metrics.listen", "IP:PORT", "Serve metrics here (not in this version)"},
 };
 
 /// The absolute path; a value that comes from elsewhere stays as it is.

@@ -81,6 +81,7 @@ Result<Done, std::string> Server::start(Signals& signals) {
     return tried;
   }
   if (auto opened = open_credentials(); !opened) return opened;
+  if (auto opened = open_monitoring(); !opened) return opened;
   make_policy();
   if (auto opened = open_admin(); !opened) return opened;
   if (auto made = make_shards(); !made) return made;
@@ -91,29 +92,31 @@ Result<Done, std::string> Server::start(Signals& signals) {
     (void)remove_ready_file(config_.start.ready_file);
     return dropped;
   }
-  if (auto started = start_threads(); !started) {
-    stop();
-    return started;
-  }
-  if (certificates_) {
+  auto started = start_threads();
+  if (started) started = serve_monitoring();
+  if (started && certificates_) {
     certificates_->hand_to([this](const auto& context) { hand_to_shards(context); });
   }
-  if (auto served = serve_admin(); !served) {
-    stop();
-    return served;
-  }
-  return Done{};
+  if (started) started = serve_admin();
+  if (!started) stop();
+  return started;
 }
 
 Result<Done, std::string> Server::start_threads() {
   try {
     directories_->start();
     for (auto& shard : shards_) {
-      threads_.emplace_back([&shard] { shard->run(); });
+      ++running_;
+      threads_.emplace_back([this, &shard] {
+        shard->run();
+        --running_;
+        events_.wake();
+      });
       const std::string name = "shard-" + std::to_string(threads_.size() - 1);
       pthread_setname_np(threads_.back().native_handle(), name.c_str());
     }
   } catch (const std::system_error& error) {  // a limit on processes or memory
+    --running_;
     return Failure{"the thread of worker " + std::to_string(threads_.size() + 1) + " of " +
                    std::to_string(workers_) + " cannot be started: " + error.code().message()};
   }
@@ -122,12 +125,14 @@ Result<Done, std::string> Server::start_threads() {
 
 void Server::run(Signals& signals) {
   if (config_.start.is_quick_start()) print_quick_start();
+  notify_.ready("serves");
   for (;;) {
     pollfd waits[] = {{signals.fd(), POLLIN, 0},
                       {events_.descriptor(), POLLIN, 0},
                       {certificates_ ? certificates_->descriptor() : -1, POLLIN, 0},
                       {main_tasks_.descriptor(), POLLIN, 0}};
-    Instant wake_at = certificates_ ? certificates_->next_deadline() : kNever;
+    Instant wake_at =
+        std::min(feed_watchdog(), certificates_ ? certificates_->next_deadline() : kNever);
     if (draining_) wake_at = std::min(wake_at, clock_.now().monotonic + kDrainLook);
     if (poll(waits, std::size(waits), milliseconds_until(wake_at, clock_.now())) < 0) continue;
     if (waits[2].revents != 0) certificates_->on_files_changed(clock_.now());
@@ -156,10 +161,12 @@ void Server::run(Signals& signals) {
 }
 
 void Server::stop() {
+  notify_.stopping();
   // Handlers wait for the main thread and for shards: they end before these do.
   main_tasks_.close();
   if (admin_) admin_->stop();
   if (credentials_) credentials_->stop();
+  if (metrics_http_) metrics_http_->stop();
   // After root was given up, a directory of root's keeps the file: the next start removes it.
   if (auto removed = remove_ready_file(config_.start.ready_file); !removed) {
     log_.warn("the ready file stays", {{"reason", removed.error()}});
@@ -169,11 +176,13 @@ void Server::stop() {
     // A full ring empties as soon as the shard's pass reads it.
     while (channel_->send_from_outside(shard, StopShard{})) std::this_thread::yield();
   }
+  log_while_shards_end();
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
   // One shard may have answered another that had stopped before it.
   for (auto& shard : shards_) shard->discard_messages();
   log_events();
+  log_.watch_levels(nullptr);
   log_counters();
   shards_.clear();
 }
@@ -265,6 +274,7 @@ void Server::choose_capacity() {
   // Its listeners besides.
   max_streams_ = std::max<uint32_t>(1'024, capacity.connections);
   twins_ = capacity.twins / workers_;
+  room_ = capacity.allocations;
   log_.info("capacity", {{"allocations", capacity.allocations}, {"because", capacity.said}});
 }
 
@@ -374,30 +384,6 @@ void Server::print_quick_start() {
   std::cout << text << std::flush;
   OPENSSL_cleanse(text.data(), text.size());
   OPENSSL_cleanse(found.credential.data(), found.credential.size());
-}
-
-void Server::log_events() {
-  for (const ShardEvent& event : events_.take()) {
-    switch (event.kind) {
-      case ShardEvent::Kind::peer_denied:
-        if (std::ranges::find(denied_told_, event.decision.range) != denied_told_.end()) break;
-        denied_told_.push_back(event.decision.range);
-        log_.info("peers of this range are denied",
-                  {{"range", event.decision.range.to_string()},
-                   {"name", std::string{event.decision.name}},
-                   {"allow_by", option_that_would_allow(event.decision)}});
-        break;
-      case ShardEvent::Kind::auth_failure:
-        log_.debug("a request was not authenticated",
-                   {{"why", std::string{name_of(event.why)}}, {"client", log_.show(event.client)}});
-        break;
-      case ShardEvent::Kind::ports_exhausted:
-        log_.warn("no relay port was to be had; clients get 508",
-                  {{"family", event.family == AddressFamily::ipv4 ? "IPv4" : "IPv6"},
-                   {"ports_held", ports_->taken()}});
-        break;
-    }
-  }
 }
 
 void Server::log_counters() {

@@ -1,6 +1,7 @@
 // Server: everything that runs, wired from one configuration.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <mutex>
@@ -27,6 +28,8 @@
 #include "server/interfaces.h"
 #include "server/log.h"
 #include "server/reload.h"
+#include "server/sampler.h"
+#include "server/service_notify.h"
 #include "server/shard.h"
 #include "server/shard_channel.h"
 #include "server/shard_events.h"
@@ -94,7 +97,14 @@ class Server final : AdminSubject {
   Result<Done, std::string> start_threads();
   Result<Done, std::string> tell_ready();
   void print_quick_start();
+  // server_monitoring.cc
+  Result<Done, std::string> open_monitoring();
+  Result<Done, std::string> serve_monitoring();
+  void add_process(ServerSample& sample) const;
+  Instant feed_watchdog();
+  void log_while_shards_end();
   void log_events();
+  void log_ended(const EndedAllocation& ended);
   void log_counters();
 
   // operate.cc
@@ -161,6 +171,12 @@ class Server final : AdminSubject {
   std::unique_ptr<Directories> directories_;  ///< answers shards, and is asked by them
   std::vector<std::unique_ptr<Shard>> shards_;
   std::vector<std::thread> threads_;
+  std::atomic<uint32_t> running_{0};  ///< of threads_
+  uint32_t room_ = 0;                 ///< for allocations
+  ServiceNotify notify_;
+  Instant watchdog_due_{};
+  std::optional<Sampler> sampler_;
+  std::unique_ptr<HttpServer> metrics_http_;
   std::vector<AddressRange> denied_told_;
   MainTasks main_tasks_;
   std::unique_ptr<HttpServer> admin_;  ///< null: there is none

@@ -25,6 +25,7 @@ PeerPolicy::Settings Server::policy_settings() const {
   if (credentials_ && credentials_->address()) {
     settings.own_services.push_back(*credentials_->address());
   }
+  if (metrics_http_) settings.own_services.push_back(metrics_http_->address());
   settings.local_addresses = addresses_of(locals_);
   for (const ExternalAddress& pair : external_) settings.local_addresses.push_back(pair.shown);
   return settings;
@@ -57,7 +58,6 @@ ShardSettings Server::shard_settings(uint8_t shard) const {
   settings.dtls.first_message_timeout = streams.first_message_timeout;
   settings.dtls.idle_timeout = streams.idle_timeout;
   settings.dtls.answers = settings.relay.limits;
-  settings.reports_auth_failures = log_.is_enabled(LogLevel::debug);
   return settings;
 }
 

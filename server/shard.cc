@@ -92,7 +92,6 @@ void Shard::reload(ShardSettings settings, std::unique_ptr<Authenticator> authen
                    std::shared_ptr<const PeerPolicy> policy) {
   relay_.reload(settings.relay, *authenticator, *policy);
   settings_.relay = std::move(settings.relay);
-  settings_.reports_auth_failures = settings.reports_auth_failures;
   clients_.reload(std::move(settings.streams));
   dtls_.reload(settings.dtls);
   authenticator_ = std::move(authenticator);
@@ -112,6 +111,7 @@ void Shard::pass(Instant wake_at) {
   loop_->run_pass(*this, std::min(wake_at, next_deadline()));
   release_shortcuts();
   now_ = loop_->now();
+  if (works_since_) meter_.count_pass(now_.monotonic - *std::exchange(works_since_, std::nullopt));
   relay_.expire(now_);
   while (const auto given_up = relay_.next_given_up(now_)) carry_out(given_up);
   clients_.end_pass();
@@ -151,6 +151,8 @@ void Shard::discard(ShardMessage message) {
 
 void Shard::on_datagrams(std::span<ReceivedDatagram> batch) {
   now_ = loop_->now();
+  if (!works_since_) works_since_ = now_.monotonic;
+  meter_.count_batch(batch.size());
   for (const ReceivedDatagram& datagram : batch) {
     if ((datagram.tag & kRelayBit) != 0) {
       const IpFields ip{datagram.dscp, datagram.ecn, datagram.ttl, false, {}};
@@ -196,6 +198,7 @@ void Shard::on_accepted(std::span<const AcceptedStream> batch) {
 
 void Shard::on_stream_events(std::span<const StreamEvent> batch) {
   now_ = loop_->now();
+  if (!works_since_) works_since_ = now_.monotonic;
   for (const StreamEvent& event : batch) {
     switch (static_cast<StreamRole>(event.tag)) {
       case StreamRole::none:
@@ -422,8 +425,24 @@ void Shard::on_peer_denied(const PeerDecision& decision) {
 }
 
 void Shard::on_auth_failure(AuthFailure why, const ClientAddress& client) {
-  if (!settings_.reports_auth_failures) return;
+  if (!world_.events.wants_auth_failures()) return;
   world_.events.push({.kind = ShardEvent::Kind::auth_failure, .why = why, .client = client});
+}
+
+void Shard::on_allocation_ended(const Allocation& allocation, EndReason why) {
+  if (!world_.events.wants_ended()) return;
+  EndedAllocation ended;
+  ended.username = allocation.identity.username;
+  ended.realm = allocation.traffic_class->realm;
+  ended.five_tuple = allocation.five_tuple;
+  for (const auto& side : allocation.sides) {
+    if (side) ended.relayed.push_back(side->port.address());
+  }
+  ended.relays_tcp = allocation.tcp != nullptr;
+  ended.lasted = now_.monotonic - allocation.created_at;
+  ended.traffic = allocation.traffic;
+  ended.why = why;
+  world_.events.push(std::move(ended));
 }
 
 void Shard::on_ports_exhausted(AddressFamily family) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@
 #include "server/relay/relay.h"
 #include "server/shard_channel.h"
 #include "server/shard_events.h"
+#include "server/shard_meter.h"
 #include "server/shortcut_rings.h"
 
 namespace uturn {
@@ -40,7 +42,6 @@ struct ShardSettings {
   UdpSocketSpec relay_socket;  ///< address left open
   StreamSettings streams{};    ///< its `proxies` announce clients of datagrams, too
   DtlsSettings dtls{};
-  bool reports_auth_failures = false;  ///< the log wants them (debug)
 };
 
 /// Life of a datagram: on_datagrams -> Relay -> carry_out -> Loop::send, in the same buffer.
@@ -70,7 +71,6 @@ class alignas(64) Shard final : LoopHandler,
                                      TakesPlain plain = TakesPlain::yes);
   // On its own thread: what an operator does.
   void drain(bool on);
-  void report_auth_failures(bool on) { settings_.reports_auth_failures = on; }
   bool kick(AllocationId allocation) { return relay_.kick(allocation); }
   /// Other settings of the relay, other users and peers from here on; calls go on.
   void reload(ShardSettings settings, std::unique_ptr<Authenticator> authenticator,
@@ -112,6 +112,7 @@ class alignas(64) Shard final : LoopHandler,
   const DtlsCounters& dtls_counters() const { return dtls_.counters(); }
   const ProxyCounters& proxy_counters() const { return proxied_.counters(); }
   const Relay& relay() const { return relay_; }
+  const ShardMeter& meter() const { return meter_; }
 
  private:
   void on_datagrams(std::span<ReceivedDatagram> batch) override;
@@ -162,6 +163,7 @@ class alignas(64) Shard final : LoopHandler,
   void on_peer_denied(const PeerDecision& decision) override;
   void on_auth_failure(AuthFailure why, const ClientAddress& client) override;
   void on_ports_exhausted(AddressFamily family) override;
+  void on_allocation_ended(const Allocation& allocation, EndReason why) override;
 
   std::optional<HandOver> carry_out(const Arrival& arrival, const Outcome& outcome);
   void answer(const Arrival& arrival, const Answer& answer);
@@ -197,6 +199,8 @@ class alignas(64) Shard final : LoopHandler,
   uint8_t first_served_ = 0;
   bool has_taken_shortcuts_ = false;
   ShortcutCounters shortcut_counters_;
+  ShardMeter meter_;
+  std::optional<Instant> works_since_;  ///< in this pass
   bool stopping_ = false;
 };
 static_assert(kMaxShards <= 64, "a bit for each");

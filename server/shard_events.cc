@@ -24,6 +24,22 @@ void ShardEvents::push(const ShardEvent& event) {
     }
     events_.push_back(event);
   }
+  wake();
+}
+
+void ShardEvents::push(EndedAllocation ended) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (ended_.size() == kEndedCapacity) {
+      ++lost_;
+      return;
+    }
+    ended_.push_back(std::move(ended));
+  }
+  wake();
+}
+
+void ShardEvents::wake() {
   const uint64_t one = 1;
   (void)!write(descriptor_, &one, sizeof one);  // full means readable already
 }
@@ -36,6 +52,11 @@ std::vector<ShardEvent> ShardEvents::take() {
   const std::lock_guard lock(mutex_);
   std::swap(taken, events_);
   return taken;
+}
+
+std::vector<EndedAllocation> ShardEvents::take_ended() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(ended_, {});
 }
 
 uint64_t ShardEvents::lost() const {

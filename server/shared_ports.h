@@ -26,6 +26,12 @@ class SharedPorts final : public RelayPorts {
     const std::lock_guard lock(mutex_);
     return pools_.taken();
   }
+  /// Calls `visit(address, pool)` for each relay address, under the lock.
+  template <class Visit>
+  void for_each(Visit visit) const {
+    const std::lock_guard lock(mutex_);
+    pools_.for_each(visit);
+  }
 
  private:
   void give_back(const RelayedAddress& address) override {

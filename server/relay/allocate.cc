@@ -1,7 +1,7 @@
 // Allocate: a relayed transport address, or two, for a client (RFC 8656, Section 7.2).
 //
-// Also: RFC 6062, Sections 4.1 and 5.1; RFC 8489, Section 6.3.1; RFC 8656, Sections 5, 6, 18.5, 18.7, 18.8,
-// 18.11, 18.12 and 19; RFC 7350, Section 4.6.
+// Also: RFC 6062, Sections 4.1 and 5.1; RFC 8489, Section 6.3.1; RFC 8656, Sections 5,
+// 6, 18.5, 18.7, 18.8, 18.11, 18.12 and 19; RFC 7350, Section 4.6.
 #include "server/relay/relay.h"
 
 namespace uturn {
@@ -131,6 +131,7 @@ Outcome Relay::allocate_wished(const Request& request, const AllocateWish& wish)
   }
   if (wish.port == PortWish::even_with_next &&
       reservations_.size() >= settings_.limits.reservations) {
+    ++counters_.reservations_full;
     return reject(request, ErrorCode::insufficient_capacity);
   }
   QuotaLease quota = take_quota(request);
@@ -286,7 +287,7 @@ Outcome Relay::establish(const Request& request, const AllocateWish& wish, Quota
   }
   allocation.deadline = allocation_deadlines_.add(
       expires_at, uint64_t{allocation.id.generation} << 32 | allocation.id.slot);
-  ++counters_.allocations_made;
+  count_made(allocation);
   return answer_allocated(request, allocation);
 }
 

@@ -17,6 +17,7 @@
 #include "server/relay/relay_sockets.h"
 #include "server/relay/tcp_connection_table.h"
 #include "server/relay/traffic.h"
+#include "server/relay/traffic_class.h"
 
 namespace uturn {
 
@@ -33,6 +34,7 @@ struct Allocation {
   FiveTuple five_tuple;
   SocketId listener;  ///< what the client's datagrams arrive on and answers leave by
   Traffic traffic;
+  TrafficClass* traffic_class = nullptr;  ///< the relay's; what it relays counts there too
   std::array<std::optional<RelayedSide>, 2> sides;  ///< IPv4, IPv6
   ChannelTable channels;
 
@@ -48,6 +50,11 @@ struct Allocation {
   uint32_t icmp_told = 0;       ///< bounds the ICMP errors told …
   int64_t icmp_second = 0;      ///< … in this second
   QuotaLease quota;
+  // What the relay's counters hold of it.
+  uint32_t permissions_counted = 0;
+  uint32_t channels_counted = 0;
+  bool was_permitted = false;
+  bool was_joined = false;             ///< a TCP connection of it carries bytes
   std::unique_ptr<TcpAllocation> tcp;  ///< relayed transport addresses are TCP's (RFC 6062)
 
   std::optional<RelayedSide>& side(AddressFamily family) {

@@ -7,6 +7,7 @@
 namespace uturn {
 
 MessageBuilder Relay::begin_answer(MessageClass message_class, const MessageView& to) {
+  if (message_class == MessageClass::success) count_result(to, std::nullopt);
   return {world_.answers.lend(kAnswerSize), to.method(), message_class, to.transaction_id()};
 }
 
@@ -33,14 +34,14 @@ Outcome Relay::success(const Request& request) {
 }
 
 Outcome Relay::reject(const Request& request, ErrorCode code) {
-  ++counters_.errors[static_cast<size_t>(code)];
+  count_result(request.message, code);
   MessageBuilder builder = begin_answer(MessageClass::error, request.message);
   builder.add_error(code, reason_of(code));
   return finish_answer(builder, request);
 }
 
 Outcome Relay::reject_unknown_attributes(const Request& request) {
-  ++counters_.errors[static_cast<size_t>(ErrorCode::unknown_attribute)];
+  count_result(request.message, ErrorCode::unknown_attribute);
   MessageBuilder builder = begin_answer(MessageClass::error, request.message);
   builder.add_error(ErrorCode::unknown_attribute, reason_of(ErrorCode::unknown_attribute));
   auto unknown = unknown_attributes(request.message, is_known);
@@ -56,7 +57,8 @@ Outcome Relay::reject_unproved(const Arrival& arrival, const MessageView& messag
   const ClientAddress& client = arrival.five_tuple.client;
   if (rejected.why != AuthFailure::no_integrity)
     world_.observer.on_auth_failure(rejected.why, client);
-  ++counters_.errors[static_cast<size_t>(rejected.code)];
+  count_result(message, rejected.code);
+  ++counters_.auth_failures[static_cast<size_t>(rejected.why)];
   if (rejected.challenge) ++counters_.challenges;
 
   MessageBuilder builder = begin_answer(MessageClass::error, message);

@@ -14,7 +14,7 @@ Outcome Relay::binding(const Arrival& arrival, const MessageView& message, Now n
   }
 
   if (const auto unknown = unknown_attributes(message, is_known); !unknown.empty()) {
-    ++counters_.errors[static_cast<size_t>(ErrorCode::unknown_attribute)];
+    count_result(message, ErrorCode::unknown_attribute);
     MessageBuilder builder = begin_answer(MessageClass::error, message);
     builder.add_error(ErrorCode::unknown_attribute);
     builder.add_unknown_attributes(unknown.types());

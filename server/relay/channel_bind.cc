@@ -35,10 +35,17 @@ Outcome Relay::channel_bind(const Request& request) {
   const IpAddress& ip = peer->address.ip;
   PermissionTable& permissions = allocation.side(ip.family())->permissions;
   const Limits& limits = settings_.limits;
-  const bool has_room =
-      (of_number || allocation.channels.has_room(limits.channels_per_allocation, request.now)) &&
-      permissions.has_room_for(std::span{&ip, 1}, limits.permissions_per_allocation, request.now);
-  if (!has_room) return reject(request, ErrorCode::insufficient_capacity);
+  if (!of_number && !allocation.channels.has_room(limits.channels_per_allocation, request.now)) {
+    ++counters_.channels_full;
+    count_tables(allocation);  // looking for room has swept
+    return reject(request, ErrorCode::insufficient_capacity);
+  }
+  if (!permissions.has_room_for(std::span{&ip, 1}, limits.permissions_per_allocation,
+                                request.now)) {
+    ++counters_.permissions_full;
+    count_tables(allocation);
+    return reject(request, ErrorCode::insufficient_capacity);
+  }
 
   allocation.channels.bind(*number, peer->address, peer->check, request.now);
   permissions.install(ip, peer->check, request.now);

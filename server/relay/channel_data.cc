@@ -1,7 +1,7 @@
 // ChannelData from a client: four bytes off, and on to the peer (RFC 8656, Section 12.6).
 #include "protocol/channel_data.h"
 
-#include "server/relay/relay.h"
+#include "server/relay/counting.h"
 
 namespace uturn {
 
@@ -17,7 +17,7 @@ Outcome Relay::channel_data(const Arrival& arrival, const Packet& packet, Now no
   if (!may_pass(channel->check, channel->peer)) return Drop{DropReason::peer_forbidden};
   if (arrival.ttl == 1) return Drop{DropReason::ttl_expired};
 
-  allocation->traffic.count_to_peer(message->data.size(), now);
+  count_to_peer(*allocation, channel->peer.ip.family(), message->data.size(), now);
   const RelayedSide& side = *allocation->side(channel->peer.ip.family());
   return to_peer({side.socket,
                   channel->peer,

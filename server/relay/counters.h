@@ -4,7 +4,9 @@
 #include <array>
 #include <cstdint>
 
+#include "auth/auth_failure.h"
 #include "server/relay/outcome.h"
+#include "server/relay/result_counts.h"
 
 namespace uturn {
 
@@ -62,6 +64,21 @@ struct RelayCounters {
   uint64_t ports_exhausted = 0;        ///< 508: none left, or kPortAttempts were occupied
   uint64_t peers_denied = 0;           ///< 403
   std::array<uint64_t, 700> errors{};  ///< answers by error code
+  ResultCounts results;                ///< the same and successes, by method
+  uint64_t authenticated = 0;          ///< requests that proved who they are, or need not
+  std::array<uint64_t, kAuthFailures> auth_failures{};
+
+  // of allocations: now, and what came of those that were made
+  uint64_t permissions = 0;             ///< now; expired ones until they are swept
+  uint64_t channels = 0;                ///< likewise
+  uint64_t allocations_permitted = 0;   ///< got a permission, or a TCP connection
+  uint64_t allocations_used = 0;        ///< have relayed something
+  uint64_t allocations_never_used = 0;  ///< have ended without
+  uint64_t allocations_stopped = 0;     ///< ended with the server
+  // limits that were reached, beyond what drops and errors tell
+  uint64_t permissions_full = 0;
+  uint64_t channels_full = 0;
+  uint64_t reservations_full = 0;
 
   uint64_t drops_of(DropReason why) const { return drops[static_cast<size_t>(why)]; }
 };

@@ -36,6 +36,8 @@ Outcome Relay::create_permission(const Request& request) {
     const uint32_t limit = settings_.limits.permissions_per_allocation;
     if (!allocation.permissions(family).has_room_for(std::span{wanted}.first(of_family), limit,
                                                      request.now)) {
+      ++counters_.permissions_full;
+      count_tables(allocation);  // looking for room has swept
       return reject(request, ErrorCode::insufficient_capacity);
     }
   }

@@ -53,6 +53,7 @@ Allocation* Relay::living(const FiveTuple& five_tuple, Now now) {
 }
 
 void Relay::schedule(Allocation& allocation) {
+  count_tables(allocation);
   const Instant when = allocation.first_expiry();
   if (allocation.deadline == DeadlineQueue::kNone) {
     allocation.deadline = allocation_deadlines_.add(
@@ -98,6 +99,7 @@ void Relay::end_side(Allocation& allocation, AddressFamily family) {
 
 void Relay::end(Allocation& allocation, EndReason why) {
   world_.observer.on_allocation_ended(allocation, why);
+  count_ended(allocation, why);
   for (const AddressFamily family : {AddressFamily::ipv4, AddressFamily::ipv6}) {
     if (allocation.side(family)) end_side(allocation, family);
   }

@@ -47,7 +47,7 @@ Outcome Relay::reject_draining(const Request& request) {
   }
   if (!same_family) return reject(request, ErrorCode::insufficient_capacity);
 
-  ++counters_.errors[static_cast<size_t>(ErrorCode::try_alternate)];
+  count_result(request.message, ErrorCode::try_alternate);
   MessageBuilder builder = begin_answer(MessageClass::error, request.message);
   builder.add_error(ErrorCode::try_alternate, reason_of(ErrorCode::try_alternate));
   builder.add_address(AttributeType::alternate_server, *same_family);

@@ -4,7 +4,7 @@
 // Also: RFC 8656, Sections 9, 12.5 and 21.2.3.
 #include "protocol/channel_data.h"
 #include "protocol/data_indication.h"
-#include "server/relay/relay.h"
+#include "server/relay/counting.h"
 
 namespace uturn {
 
@@ -40,7 +40,7 @@ Outcome Relay::peer_data(RelayTag tag, const PeerAddress& peer, const IpFields& 
     if (is_stream(forward.transport)) {
       forward.padding = static_cast<uint8_t>(padding_of(packet.size()));
     }
-    allocation->traffic.count_to_client(packet.size(), now);
+    count_to_client(*allocation, tag.family, packet.size(), now);
     return forward;
   }
 
@@ -50,7 +50,7 @@ Outcome Relay::peer_data(RelayTag tag, const PeerAddress& peer, const IpFields& 
   write_data_indication_header(header, transaction_ids_.next(), shown, packet.size());
   forward.header = header;
   forward.padding = static_cast<uint8_t>(padding_of(packet.size()));
-  allocation->traffic.count_to_client(packet.size(), now);
+  count_to_client(*allocation, tag.family, packet.size(), now);
   return forward;
 }
 

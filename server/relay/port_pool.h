@@ -74,6 +74,11 @@ class PortPools final : public RelayPorts {
   uint32_t taken() const;
   uint32_t free() const;
   uint32_t resting() const;
+  /// Calls `visit(address, pool)` for each relay address.
+  template <class Visit>
+  void for_each(Visit visit) const {
+    for (const AddressPool& each : pools_) visit(each.address, each.pool);
+  }
 
  private:
   struct AddressPool {

@@ -26,6 +26,8 @@ Outcome Relay::refresh(const Request& request) {
     if (!only || !allocation.has_sides()) {
       ++counters_.allocations_deleted;
       end(allocation, EndReason::deleted);
+    } else {
+      count_tables(allocation);
     }
   } else {
     for (const AddressFamily family : {AddressFamily::ipv4, AddressFamily::ipv6}) {

@@ -166,6 +166,7 @@ Outcome Relay::on_verdict(const Arrival& arrival, const MessageView& message, Au
   if (std::holds_alternative<Silence>(verdict)) return Drop{DropReason::directory_failed};
 
   const Accepted& proof = std::get<Accepted>(verdict);
+  ++counters_.authenticated;
   return perform({arrival, message, proof, living(arrival.five_tuple, now), now});
 }
 

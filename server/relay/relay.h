@@ -29,6 +29,7 @@
 #include "server/relay/reservation_table.h"
 #include "server/relay/tcp_connection_table.h"
 #include "server/relay/tcp_sockets.h"
+#include "server/relay/traffic_class.h"
 #include "server/relay/transaction_ids.h"
 
 namespace uturn {
@@ -163,6 +164,7 @@ class Relay {
   void reload(RelaySettings settings, const Authenticator& authenticator, const PeerPolicy& policy);
 
   const RelayCounters& counters() const { return counters_; }
+  const TrafficClasses& traffic() const { return traffic_; }
   size_t allocations() const { return allocations_.size(); }
   size_t reservations() const { return reservations_.size(); }
   size_t pending() const { return pending_.size(); }
@@ -248,6 +250,15 @@ class Relay {
   void forget_connection(const TcpConnection& connection);
   void end_connections(Allocation& allocation, AddressFamily family);
 
+  // counting.cc
+  void count_to_peer(Allocation& allocation, AddressFamily family, size_t payload, Now now);
+  void count_to_client(Allocation& allocation, AddressFamily family, size_t payload, Now now);
+  void note_used(Allocation& allocation);
+  void count_made(Allocation& allocation);
+  void count_tables(Allocation& allocation);
+  void count_ended(Allocation& allocation, EndReason why);
+  void count_result(const MessageView& request, std::optional<ErrorCode> error);
+
   // answer.cc
   MessageBuilder begin_answer(MessageClass message_class, const MessageView& to);
   Outcome finish_answer(MessageBuilder& builder, const Request& request);
@@ -295,6 +306,7 @@ class Relay {
   DeadlineQueue reservation_deadlines_;
   DeadlineQueue pending_deadlines_;
   DeadlineQueue connection_deadlines_;
+  TrafficClasses traffic_;
   RelayCounters counters_;
 };
 

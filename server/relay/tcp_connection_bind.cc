@@ -1,6 +1,8 @@
 // ConnectionBind: a client's connection becomes the other half of a peer's (RFC 6062, Section 5.4).
 //
 // Also: RFC 6062, Sections 3, 4.3 and 4.4; RFC 8656, Section 5.
+#include <utility>
+
 #include "server/relay/relay.h"
 
 namespace uturn {
@@ -32,7 +34,7 @@ Outcome Relay::connection_bind(const Request& request) {
     budget_.spend(AnswerKind::challenge, five_tuple.client.ip, request.now);
     return reject(request, ErrorCode::bad_request);
   }
-  const Allocation& allocation = *allocations_.find(connection->allocation);
+  Allocation& allocation = *allocations_.find(connection->allocation);
   if (allocation.identity.username != request.proof.identity.username) {
     budget_.spend(AnswerKind::challenge, five_tuple.client.ip, request.now);
     return reject(request, ErrorCode::wrong_credentials);
@@ -41,6 +43,7 @@ Outcome Relay::connection_bind(const Request& request) {
   clear_timeout(*connection);
   connection->state = TcpConnectionState::bound;
   ++counters_.tcp_bound;
+  if (!std::exchange(allocation.was_joined, true)) note_used(allocation);
   world_.tcp->sockets.join(request.arrival.listener, connection->socket, connection->id);
   return success(request);
 }

@@ -7,6 +7,7 @@ namespace uturn {
 
 TcpConnection& Relay::add_connection(Allocation& allocation, const TcpConnection& connection) {
   allocation.tcp->connections.push_back({connection.peer, connection.id});
+  count_tables(allocation);
   return tcp_connections_.add(connection);
 }
 

@@ -51,6 +51,8 @@ class UturnServer:
             arguments += ["--user", f"{user}:{PASSWORD}"]
         for uri in listen:
             arguments += ["--listen", uri]
+        if "--metrics" not in flags:
+            arguments += ["--metrics", "none"]
         os.mkdir(self.path("state"))
         self._process = Process(arguments + list(flags), self.path("log"))
         try:

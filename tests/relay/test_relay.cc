@@ -46,6 +46,38 @@ class ExactPacket {
   size_t size_;
 };
 
+// Gauges say what the tables hold, and classes add up to what all have relayed.
+void expect_counted_as_they_are(const Relay& relay) {
+  uint64_t permissions = 0, channels = 0;
+  relay.visit_allocations(0, UINT32_MAX, [&](const Allocation& one) {
+    for (size_t i = 0; i < one.sides.size(); ++i) {
+      if (!one.sides[i]) continue;
+      permissions += (one.tcp ? one.tcp->permissions[i] : one.sides[i]->permissions).size();
+    }
+    channels += one.channels.size();
+  });
+  const RelayCounters& c = relay.counters();
+  EXPECT_EQ(c.permissions, permissions);
+  EXPECT_EQ(c.channels, channels);
+
+  FamilyTraffic sum;
+  uint64_t allocations = 0;
+  for (const auto& part : relay.traffic().all()) {
+    allocations += part->allocations;
+    for (const FamilyTraffic& family : part->families) {
+      sum.to_peers.packets += family.to_peers.packets;
+      sum.to_peers.bytes += family.to_peers.bytes;
+      sum.to_clients.packets += family.to_clients.packets;
+      sum.to_clients.bytes += family.to_clients.bytes;
+    }
+  }
+  EXPECT_EQ(allocations, relay.allocations());
+  EXPECT_EQ(sum.to_peers.packets, c.to_peers);
+  EXPECT_EQ(sum.to_peers.bytes, c.bytes_to_peers);
+  EXPECT_EQ(sum.to_clients.packets, c.to_clients);
+  EXPECT_EQ(sum.to_clients.bytes, c.bytes_to_clients);
+}
+
 void expect_one_fate_each(const Relay& relay) {
   const RelayCounters& c = relay.counters();
   const uint64_t drops = std::accumulate(c.drops.begin(), c.drops.end(), uint64_t{0});
@@ -138,10 +170,13 @@ void TestRelay::close_all() {
     EXPECT_EQ(c.allocations_made, c.allocations_deleted + c.allocations_expired +
                                       c.allocations_disconnected + c.allocations_kicked +
                                       shard.relay->allocations() + shard.ended_by_closing);
+    expect_counted_as_they_are(*shard.relay);
     EXPECT_EQ(shard.relay->tcp_connections(), shard.tcp_sockets->connections().size())
         << "a connection that the relay does not know, or knows alone";
     shard.ended_by_closing += shard.relay->allocations();
     shard.relay->close_all();
+    EXPECT_EQ(c.permissions + c.channels, 0u) << "counted, and held by nobody";
+    EXPECT_EQ(c.allocations_used + c.allocations_never_used, c.allocations_made);
     EXPECT_EQ(shard.sockets->open_now(), 0u) << "sockets were left open";
     EXPECT_EQ(shard.sockets->held_now(), 0u) << "reserved sockets were left open";
     EXPECT_TRUE(shard.tcp_sockets->listeners().empty()) << "somebody still listens";

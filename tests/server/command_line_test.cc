@@ -245,9 +245,9 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{{"serve", "-c", "/nowhere/uturn.yaml"},
                 "/nowhere/uturn.yaml cannot be read: No such file or directory"}));
 
-INSTANTIATE_TEST_SUITE_P(NotInThisVersion, ServeRefusal,
-                         testing::Values(Refusal{{"serve", "--metrics", "127.0.0.1:1"},
-                                                 "--metrics: metrics are not in this version"}));
+INSTANTIATE_TEST_SUITE_P(Metrics, ServeRefusal,
+                         testing::Values(Refusal{{"serve", "--metrics", "127.0.0.1"},
+                                                 "--metrics: expected IP:PORT or none"}));
 
 INSTANTIATE_TEST_SUITE_P(
     Contradictions, ServeRefusal,

@@ -149,7 +149,8 @@ credentials:
   origins: ["https://meet.example.org"]
   keys: {web: {sha256: "0101010101010101010101010101010101010101010101010101010101010101"}}
 admin: {socket: /tmp/admin.sock}
-log: {level: off, format: json, privacy: none, file: /tmp/uturn.log}
+metrics: {listen: none, coturn_names: true, top_users: 3}
+log: {level: off, levels: [auth=debug, tls=off], format: json, privacy: none, file: /tmp/uturn.log}
 )";
 
 TEST(ConfigReference, EachKeySetsItsOwnMemberAndIsPrintedBack) {

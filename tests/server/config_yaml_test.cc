@@ -215,8 +215,11 @@ INSTANTIATE_TEST_SUITE_P(
     NotInThisVersion, ConfigYamlMistake,
     testing::Values(Mistake{"realms: {a.example: {}}\n",
                             "uturn.yaml:1: realms: further realms are not in this version"},
-                    Mistake{"metrics: {listen: \"127.0.0.1:9641\"}\n",
-                            "uturn.yaml:1: metrics.listen: metrics are not in this version"}));
+                    Mistake{"metrics: {listen: \"127.0.0.1\"}\n",
+                            "uturn.yaml:1: metrics.listen: expected IP:PORT or none"},
+                    Mistake{
+                        "log: {levels: [auth]}\n",
+                        "uturn.yaml:1: log.levels: expected COMPONENT=LEVEL, like sessions=off"}));
 
 INSTANTIATE_TEST_SUITE_P(
     Documents, ConfigYamlMistake,

@@ -8,6 +8,8 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "server/address_hash.h"
+#include "tests/relay/fakes.h"
 #include "tests/server/temporary_directory.h"
 
 namespace uturn {
@@ -83,6 +85,50 @@ TEST(Log, AFileThatCannotBeWrittenIsNamed) {
   const auto log = Log::open({.file = "/dev/null/log"});
   ASSERT_FALSE(log);
   EXPECT_EQ(log.error(), "log.file: /dev/null/log cannot be opened for writing");
+}
+
+TEST(Log, ComponentsHaveLevelsOfTheirOwn) {
+  const TemporaryDirectory directory;
+  Log log = *Log::open(
+      {.file = directory.path("log"),
+       .levels = {{LogComponent::auth, LogLevel::debug}, {LogComponent::sessions, LogLevel::off}}});
+  log.write(LogComponent::auth, LogLevel::debug, "a");
+  log.write(LogComponent::sessions, LogLevel::error, "b");
+  log.write(LogComponent::peers, LogLevel::debug, "c");
+  int told = 0;
+  log.watch_levels([&] { ++told; });
+  log.set_level(LogComponent::peers, LogLevel::debug);
+  log.write(LogComponent::peers, LogLevel::debug, "d");
+  log.set_level(LogLevel::error);
+  log.write(LogComponent::auth, LogLevel::warn, "e");
+  EXPECT_EQ(told, 3);
+  EXPECT_THAT(directory.read("log"), MatchesRegex("[^ ]+ debug auth: a\n[^ ]+ debug peers: d\n"));
+}
+
+TEST(Log, AReloadThatFailsChangesNothing) {
+  const TemporaryDirectory directory;
+  Log log = open_log(directory.path("log"));
+  EXPECT_FALSE(log.reload({.level = LogLevel::off, .file = "/dev/null/log"}));
+  log.info("still here");
+  EXPECT_TRUE(log.reload({.format = LogFormat::json, .file = directory.path("other")}));
+  log.info("moved");
+  EXPECT_THAT(directory.read("log"), HasSubstr("still here"));
+  EXPECT_THAT(directory.read("other"), HasSubstr("\"moved\""));
+}
+
+TEST(LogPrivacy, HashedTellsAddressesApartForADay) {
+  SeededRandom random(1);
+  const AddressHash hash(random);
+  const std::chrono::sys_days day{std::chrono::days{20'000}};
+  const auto name = [&](const char* address, int days = 0) {
+    return hash.name_of(*IpAddress::parse(address), day + std::chrono::days{days});
+  };
+  EXPECT_THAT(name("192.0.2.1"), MatchesRegex("~[0-9a-f]{12}"));
+  EXPECT_EQ(name("192.0.2.1"), name("192.0.2.1"));
+  EXPECT_NE(name("192.0.2.1"), name("192.0.2.2"));
+  EXPECT_NE(name("192.0.2.1"), name("192.0.2.1", 1));
+  SeededRandom other(2);
+  EXPECT_NE(AddressHash(other).name_of(*IpAddress::parse("192.0.2.1"), day), name("192.0.2.1"));
 }
 
 TEST(LogPrivacy, TruncatedKeepsTheNetwork) {

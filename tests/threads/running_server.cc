@@ -23,6 +23,7 @@ Config loopback_config(IoWish io, uint32_t workers) {
   config.peers.allow = {*AddressRange::parse("127.0.0.0/8")};
   config.auth.users["alice"].password = Secret("secret");
   config.limits.allocations = 2'000;
+  config.metrics.listen.reset();
   config.log.level = LogLevel::off;
   return config;
 }

@@ -45,6 +45,7 @@ ServeProcess::ServeProcess(std::vector<std::string> arguments)
   CHECK(::inotify_add_watch(changes_, directory_.path().c_str(), IN_MODIFY | IN_MOVED_TO) >= 0);
 
   arguments.insert(arguments.begin(), {UTURN_BINARY, "serve"});
+  arguments.insert(arguments.end(), {"--metrics", "none"});
   for (const char* flag : {"--state-dir", "--ready-file", "--admin-socket"}) {
     arguments.insert(arguments.end(), {flag, directory_.path(std::string{flag}.substr(2))});
   }

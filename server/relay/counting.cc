@@ -1,0 +1,56 @@
+// Counting what allocations are and relay: plain integers of the shard's thread.
+#include "server/relay/counting.h"
+
+namespace uturn {
+
+void Relay::note_used(Allocation& allocation) {
+  ++counters_.allocations_used;
+  ++allocation.traffic_class->allocations_used;
+}
+
+void Relay::count_made(Allocation& allocation) {
+  const FiveTuple& five_tuple = allocation.five_tuple;
+  TrafficClass& of = traffic_.of(five_tuple.server, five_tuple.transport, authenticator_->realm());
+  allocation.traffic_class = &of;
+  ++of.allocations_made;
+  ++of.allocations;
+  ++counters_.allocations_made;
+}
+
+// Whatever changes permissions or channels, sweeping among it, comes by here.
+void Relay::count_tables(Allocation& allocation) {
+  size_t permissions = 0;
+  for (const AddressFamily family : {AddressFamily::ipv4, AddressFamily::ipv6}) {
+    if (allocation.side(family)) permissions += allocation.permissions(family).size();
+  }
+  const size_t channels = allocation.channels.size();
+  counters_.permissions += permissions - allocation.permissions_counted;
+  counters_.channels += channels - allocation.channels_counted;
+  allocation.permissions_counted = static_cast<uint32_t>(permissions);
+  allocation.channels_counted = static_cast<uint32_t>(channels);
+
+  const bool is_permitted =
+      permissions > 0 || (allocation.tcp && !allocation.tcp->connections.empty());
+  if (is_permitted && !allocation.was_permitted) {
+    allocation.was_permitted = true;
+    ++counters_.allocations_permitted;
+  }
+}
+
+void Relay::count_ended(Allocation& allocation, EndReason why) {
+  counters_.permissions -= allocation.permissions_counted;
+  counters_.channels -= allocation.channels_counted;
+  --allocation.traffic_class->allocations;
+  const Traffic& traffic = allocation.traffic;
+  const bool was_used =
+      allocation.was_joined || traffic.packets_to_peers + traffic.packets_to_client > 0;
+  if (!was_used) ++counters_.allocations_never_used;
+  if (why == EndReason::stopped) ++counters_.allocations_stopped;
+}
+
+void Relay::count_result(const MessageView& request, std::optional<ErrorCode> error) {
+  if (error) ++counters_.errors[static_cast<size_t>(*error)];
+  counters_.results.count(request.method(), error);
+}
+
+}  // namespace uturn
