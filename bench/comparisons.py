@@ -179,6 +179,23 @@ def lives(world):
         Row("RSS growth over later lives", "rss_growth", one, kind="value", target=2),), rounds=1)
 
 
+def connections(world, transport, rate_target=None, idle_target=None):
+    """What connections cost that come and go, and that stay."""
+    lives, idle = w.handshakes(transport), w.connections(transport)
+    runs = tuple(Run(load, server) for load in (lives, idle) for server in (URING, COTURN))
+    return Comparison(f"connections-{transport}", world, runs, (
+        Row("connections with an allocation, for each CPU second: uturn ÷ coturn", "cpu_rate",
+            runs[0], runs[1], target=rate_target, at_least=True),
+        Row("RSS of an idle connection with an allocation, uturn", "rss_each", runs[2],
+            kind="value", target=idle_target),
+        Row("RSS of an idle connection with an allocation, coturn", "rss_each", runs[3],
+            kind="value"),
+    ))
+
+
+# Of the published workloads, at most this times coturn's CPU.
+PUBLISHED_TARGETS = {"W7": 0.75, "W7-tls": 0.75}
+
 # What is worth a row for each published workload, besides CPU.
 FURTHER = {
     "W3": ("p50", "p99", "p99_9"),
@@ -193,7 +210,7 @@ WITHOUT_CPU = ("W9", "W11")
 def published(world, name):
     workload = w.PUBLISHED[name]
     one, other = Run(workload, URING), Run(workload, COTURN)
-    rows = () if name in WITHOUT_CPU else (against_coturn(workload),)
+    rows = () if name in WITHOUT_CPU else (against_coturn(workload, PUBLISHED_TARGETS.get(name)),)
     for metric in FURTHER.get(name, ()):
         rows += tuple(Row(f"{metrics.METRICS[metric].what} of {run.server}", metric, run, kind="value")
                       for run in (one, other))
@@ -221,5 +238,7 @@ COMPARISONS = (
     storm("loopback"), lives("loopback"),
     *(published(world, name) for world in ("loopback", "veth")
       for name in w.PUBLISHED if name != "W11"),
+    connections("loopback", "tcp"), connections("loopback", "tls", 1, 40 << 10),
+    connections("loopback", "dtls"),
     published("loopback", "W11"),
 )

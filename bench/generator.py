@@ -4,7 +4,7 @@ import subprocess
 
 from machine import cpu_list
 from processes import Failure, check
-from servers import PASSWORD, USER, RunningServer
+from servers import PASSWORD, USER, RunningServer, is_secure
 
 # Beyond warm-up and measurement: allocating, draining, ending.
 PATIENCE = 90
@@ -49,6 +49,8 @@ class Bench:
                                  self._world.flooders if workload.floods else ())):
             for address in addresses:
                 command += [flag, address]
+        if is_secure(workload.transport):
+            command.append("--insecure")
         return [*command, *self._world.generator_flags,
                 *(flag.format(**variables) for flag in workload.flags)]
 

@@ -1,10 +1,12 @@
 # The servers under test, each as its operator would start it: one worker, pinned, alone in its
 # temporary directory, in the world's server namespace.
+import contextlib
 import os
 import shutil
 import socket
 import tempfile
 
+from certificates import Certificate
 from processes import Process, check, wait_until
 from server import Endpoint
 from machine import cpu_list
@@ -19,6 +21,7 @@ RELAY_PORTS = (10000, 65535)
 TURNSERVER_CONF = """\
 listening-ip={server_ip}
 listening-port={port}
+tls-listening-port={secure_port}
 relay-ip={relay_ip}
 min-port={first_port}
 max-port={last_port}
@@ -30,16 +33,23 @@ user-quota=0
 total-quota=0
 allow-loopback-peers
 allowed-peer-ip={first_peer}-{last_peer}
-no-tcp
-no-tls
-no-dtls
 no-cli
+{transports}
 userdb={directory}/turndb
 pidfile={directory}/pid
 log-file={directory}/turnserver.log
 simple-log
 no-stdout-log
 """
+
+
+# What each transport's clients are told to dial.
+URIS = {"udp": "turn:{}", "tcp": "turn:{}?transport=tcp", "tls": "turns:{}?transport=tcp",
+        "dtls": "turns:{}?transport=udp"}
+
+
+def is_secure(transport):
+    return transport in ("tls", "dtls")
 
 
 class Programs:
@@ -112,7 +122,7 @@ class RunningServer:
     def _uturn(self, programs, workload, world):
         os.mkdir(self._path("state"))
         arguments = [
-            programs.uturn, "serve", "--listen", f"udp://{world.server_ip}:0",
+            programs.uturn, "serve", "--listen", f"{workload.transport}://{world.server_ip}:0",
             "--relay-ip", world.relay_ip, "--relay-ports", "%d-%d" % RELAY_PORTS,
             "--allow-peer", world.peer_network, "--realm", REALM, "--user", f"{USER}:{PASSWORD}",
             "--io", "uring" if self._server == URING else "epoll",
@@ -120,41 +130,58 @@ class RunningServer:
             "--ready-file", self._path("ready"), *workload.serve]
         if os.geteuid() == 0:
             arguments += ["--run-as", "root"]
-        return arguments, lambda: self._ready_uri("turn")
+        if is_secure(workload.transport):
+            arguments += Certificate(self._directory.name, "server").flags
+        return arguments, lambda: self._ready_uri(URIS[workload.transport])
 
     def _forwarder(self, programs, workload, world):
         arguments = [
             programs.forwarder, "--listen", f"{world.server_ip}:0", "--relay-ip", world.relay_ip,
             "--io", "uring", "--workers", str(workload.workers),
             "--ready-file", self._path("ready")]
-        return arguments, lambda: self._ready_uri("forward")
+        return arguments, lambda: self._ready_uri("forward:{}")
 
-    def _ready_uri(self, scheme):
+    def _ready_uri(self, form):
         if not os.path.exists(self._path("ready")):
             return None
         with open(self._path("ready")) as lines:
             endpoint = Endpoint(lines.readline().strip())
-        return f"{scheme}:{endpoint.host}:{endpoint.port}"
+        return form.format(f"{endpoint.host}:{endpoint.port}")
 
     def _coturn(self, programs, workload, world):
         # coturn takes no port 0. What is free in this namespace now is as good as any in another.
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port, other = free_ports(2)
+        transport = workload.transport
+        lines = [f"no-{unused}" for unused in ("tcp", "tls", "dtls") if unused != transport]
+        if is_secure(transport):
+            certificate = Certificate(self._directory.name, "server")
+            lines += [f"cert={certificate.certificate}", f"pkey={certificate.key}"]
         with open(self._path("turnserver.conf"), "w") as file:
             file.write(TURNSERVER_CONF.format(
-                server_ip=world.server_ip, relay_ip=world.relay_ip, port=port,
+                server_ip=world.server_ip, relay_ip=world.relay_ip,
+                port=other if is_secure(transport) else port, secure_port=port,
                 first_port=RELAY_PORTS[0], last_port=RELAY_PORTS[1], workers=workload.workers,
                 realm=REALM, user=USER, password=PASSWORD, first_peer=world.peer_range[0],
-                last_peer=world.peer_range[1], directory=self._directory.name))
-        uri = f"turn:{world.server_ip}:{port}"
+                last_peer=world.peer_range[1], directory=self._directory.name,
+                transports="\n".join(lines)))
+        uri = URIS[transport].format(f"{world.server_ip}:{port}")
+        table = "tcp" if transport in ("tcp", "tls") else "udp"
         return ([programs.coturn, "-c", self._path("turnserver.conf")],
-                lambda: uri if self._listens_on(port) else None)
+                lambda: uri if self._listens_on(port, table) else None)
 
-    def _listens_on(self, port):
-        """As the kernel lists the UDP sockets of the server's own namespace."""
+    def _listens_on(self, port, table):
+        """As the kernel lists the sockets of the server's own namespace."""
         try:
-            with open(f"/proc/{self.pid}/net/udp") as sockets:
+            with open(f"/proc/{self.pid}/net/{table}") as sockets:
                 return any(f":{port:04X} 00000000:0000" in line for line in sockets)
         except OSError:
             return False
+
+
+def free_ports(count):
+    with contextlib.ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+                  for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]

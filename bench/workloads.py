@@ -20,6 +20,7 @@ class Workload:
     seconds: float = None   # where the length of a run is part of the workload
     warmup: float = None
     floods: bool = False    # the flood comes from addresses of the world
+    transport: str = "udp"  # of the clients; tls and dtls with a certificate made for the run
 
 
 def flags(text):
@@ -72,6 +73,22 @@ LIVES = Workload("lives", "1,000,000 allocations made and ended: what the last 9
                  warmup=0)
 
 
+def connections(transport):
+    """Memory of connections that do nothing, each with an allocation."""
+    return Workload(f"idle-{transport}",
+                    f"6,000 {transport.upper()} clients, an allocation each, no traffic",
+                    flags(f"--mode idle --allocations 6000 --transport {transport}"),
+                    UNLIMITED_ANSWERS, seconds=2, warmup=0, transport=transport)
+
+
+def handshakes(transport):
+    """A connection for each: handshake, 401, Allocate, Refresh 0, and its end."""
+    return Workload(f"lives-{transport}",
+                    f"10,000 {transport.upper()} clients come and go, 64 at a time",
+                    flags(f"--mode lives --allocations 10000 --transport {transport}"),
+                    UNLIMITED_ANSWERS, seconds=10, warmup=0, transport=transport)
+
+
 def unsaturated(direction, rate, allocations=1000):
     """What a server costs that is not driven to its limit: wake-ups count, batches are small."""
     return Workload(
@@ -111,6 +128,9 @@ PUBLISHED = {workload.name: workload for workload in (
     named("W4", "2,000 allocations × video bursts (8 × 1200 B, 30 a second) and audio"),
     named("W5", "SFU fan-out: 7 packets to the client for each one from it"),
     named("W6", "Send and Data indications only"),
+    named("W7", "TCP: 1,000 connections, 1200 B, echo, saturated", transport="tcp"),
+    named("W7-tls", "TLS: 1,000 connections, 1200 B, echo, saturated", transport="tls"),
+    named("W7-dtls", "DTLS: 1,000 sessions, 1200 B, echo, saturated", transport="dtls"),
     named("W8", "storm: as many allocations as descriptors allow within 10 s, then Refresh 0",
           serve=UNLIMITED_ANSWERS, seconds=10, warmup=0),
     named("W9", "idle allocations, one permission and one channel each", serve=UNLIMITED_ANSWERS,

@@ -43,7 +43,13 @@ void SendQueue::add(SocketId via, const OpenSocket& socket, const OutgoingDatagr
       static_cast<uint32_t>(datagram.header.size() + datagram.payload.size() + datagram.padding);
   const auto index = static_cast<uint32_t>(datagrams_.size());
   CHECK(datagram.padding <= sizeof kPadding);
-  datagrams_.push_back({datagram.header, datagram.payload, datagram.padding});
+  Datagram& queued =
+      datagrams_.emplace_back(Datagram{datagram.header, datagram.payload, datagram.padding});
+  // Usually the header was written in front of its payload: they are one piece.
+  if (datagram.header.data() + datagram.header.size() == datagram.payload.data()) {
+    queued.payload = {datagram.header.data(), datagram.header.size() + datagram.payload.size()};
+    queued.header = {};
+  }
 
   // A socket bound to one address leaves from it unasked; a twin has the other fields as options.
   IpFields ip = datagram.ip;

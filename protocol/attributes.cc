@@ -8,23 +8,21 @@ namespace uturn {
 namespace {
 
 constexpr size_t kAddressHeadSize = 4;  // a zero byte, family, port
+constexpr size_t kIpv4ValueSize = kAddressHeadSize + 4;
+constexpr size_t kIpv6ValueSize = kAddressHeadSize + 16;
 
-/// The cookie and the transaction id: what IPv6 addresses are XORed with, and by its first bytes
-/// ports and IPv4 addresses (RFC 8489, Section 14.2).
-std::array<uint8_t, 16> xor_mask(const TransactionId& id) {
-  std::array<uint8_t, 16> mask;
-  store_be32(mask.data(), kMagicCookie);
-  std::ranges::copy(id.bytes, mask.begin() + 4);
-  return mask;
-}
-
-TransportAddress masked(const TransportAddress& address, const TransactionId& id) {
-  const auto mask = xor_mask(id);
-  std::array<uint8_t, 16> ip{};
-  const Bytes given = address.ip.bytes();
-  for (size_t i = 0; i < given.size(); ++i) ip[i] = given[i] ^ mask[i];
-  return {address.ip.is_v4() ? IpAddress::v4(std::span{ip}.first<4>()) : IpAddress::v6(ip),
-          static_cast<uint16_t>(address.port ^ kMagicCookie >> 16)};
+/// What an address is XORed with: the port with the first half of the cookie, the IP address with
+/// the cookie and, where it is longer, the transaction id (RFC 8489, Section 14.2). `value` is that
+/// of an address attribute, 8 or 20 bytes.
+void apply_mask(MutableBytes value, const TransactionId& id) {
+  uint8_t* const port = value.data() + 2;
+  store_be16(port, static_cast<uint16_t>(load_be16(port) ^ kMagicCookie >> 16));
+  uint8_t* const ip = value.data() + kAddressHeadSize;
+  store_be32(ip, load_be32(ip) ^ kMagicCookie);
+  if (value.size() == kIpv4ValueSize) return;
+  for (size_t at = 0; at < id.bytes.size(); at += 4) {
+    store_be32(ip + 4 + at, load_be32(ip + 4 + at) ^ load_be32(id.bytes.data() + at));
+  }
 }
 
 std::optional<AddressFamily> family_of(uint8_t byte) {
@@ -44,10 +42,20 @@ std::optional<ErrorValue> decode_class_number_reason(Bytes value) {
 
 }  // namespace
 
+// The lengths are told apart first, so that those of copies are known: this is done for each
+// datagram that an indication carries.
 std::optional<TransportAddress> decode_xor_address(Bytes value, const TransactionId& id) {
-  const auto address = decode_address(value);
-  if (!address) return std::nullopt;
-  return masked(*address, id);
+  std::array<uint8_t, kIpv6ValueSize> plain;
+  if (value.size() == kIpv4ValueSize) {
+    std::memcpy(plain.data(), value.data(), kIpv4ValueSize);
+  } else if (value.size() == kIpv6ValueSize) {
+    std::memcpy(plain.data(), value.data(), kIpv6ValueSize);
+  } else {
+    return std::nullopt;
+  }
+  const MutableBytes unmasked = MutableBytes{plain}.first(value.size());
+  apply_mask(unmasked, id);
+  return decode_address(unmasked);
 }
 
 std::optional<TransportAddress> decode_address(Bytes value) {
@@ -67,16 +75,21 @@ std::optional<TransportAddress> decode_address(Bytes value) {
 
 size_t encode_xor_address(const TransportAddress& address, const TransactionId& id,
                           std::span<uint8_t, 20> out) {
-  return encode_address(masked(address, id), out);
+  const size_t size = encode_address(address, out);
+  apply_mask(MutableBytes{out}.first(size), id);
+  return size;
 }
 
 size_t encode_address(const TransportAddress& address, std::span<uint8_t, 20> out) {
-  out[0] = 0;
-  out[1] = static_cast<uint8_t>(address.ip.family());
-  store_be16(out.data() + 2, address.port);
+  store_be32(out.data(), static_cast<uint32_t>(address.ip.family()) << 16 | address.port);
   const Bytes ip = address.ip.bytes();
-  std::ranges::copy(ip, out.begin() + kAddressHeadSize);
-  return kAddressHeadSize + ip.size();
+  uint8_t* const at = out.data() + kAddressHeadSize;
+  if (address.ip.is_v4()) {
+    std::memcpy(at, ip.data(), 4);
+    return kIpv4ValueSize;
+  }
+  std::memcpy(at, ip.data(), 16);
+  return kIpv6ValueSize;
 }
 
 std::optional<uint32_t> decode_u32(Bytes value) {

@@ -6,6 +6,14 @@
 #include "protocol/method.h"
 
 namespace uturn {
+namespace {
+
+/// The first four bytes of an attribute in one number.
+constexpr uint32_t attribute_header(AttributeType type, size_t value_size) {
+  return static_cast<uint32_t>(type) << 16 | static_cast<uint32_t>(value_size);
+}
+
+}  // namespace
 
 void write_data_indication_header(MutableBytes out, const TransactionId& id,
                                   const TransportAddress& peer, size_t payload_size) {
@@ -13,20 +21,20 @@ void write_data_indication_header(MutableBytes out, const TransactionId& id,
   CHECK(out.size() == size && payload_size <= kMaxIndicatedPayload);
   uint8_t* const at = out.data();
   const size_t length = size - kStunHeaderSize + payload_size + padding_of(payload_size);
-  store_be16(at, message_type(Method::data, MessageClass::indication));
-  store_be16(at + 2, static_cast<uint16_t>(length));
+  store_be32(at, uint32_t{message_type(Method::data, MessageClass::indication)} << 16 |
+                     static_cast<uint32_t>(length));
   store_be32(at + 4, kMagicCookie);
-  std::ranges::copy(id.bytes, at + 8);
+  std::memcpy(at + 8, id.bytes.data(), id.bytes.size());
 
-  const size_t address_size = peer.ip.is_v4() ? 8 : 20;
   std::array<uint8_t, 20> address;
-  encode_xor_address(peer, id, address);
-  store_be16(at + 20, static_cast<uint16_t>(AttributeType::xor_peer_address));
-  store_be16(at + 22, static_cast<uint16_t>(address_size));
-  std::copy_n(address.begin(), address_size, at + 24);
-
-  store_be16(at + 24 + address_size, static_cast<uint16_t>(AttributeType::data));
-  store_be16(at + 26 + address_size, static_cast<uint16_t>(payload_size));
+  const size_t address_size = encode_xor_address(peer, id, address);
+  store_be32(at + 20, attribute_header(AttributeType::xor_peer_address, address_size));
+  if (address_size == 8) {
+    std::memcpy(at + 24, address.data(), 8);
+  } else {
+    std::memcpy(at + 24, address.data(), 20);
+  }
+  store_be32(at + 24 + address_size, attribute_header(AttributeType::data, payload_size));
 }
 
 }  // namespace uturn

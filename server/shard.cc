@@ -153,29 +153,47 @@ void Shard::on_datagrams(std::span<ReceivedDatagram> batch) {
   now_ = loop_->now();
   if (!works_since_) works_since_ = now_.monotonic;
   meter_.count_batch(batch.size());
-  for (const ReceivedDatagram& datagram : batch) {
-    if ((datagram.tag & kRelayBit) != 0) {
-      const IpFields ip{datagram.dscp, datagram.ecn, datagram.ttl, false, {}};
-      const Outcome outcome = relay_.on_peer_packet(
-          unpack(datagram.tag), peer_address(datagram.from), ip, datagram.packet, now_);
-      if (const auto* forward = std::get_if<Forward>(&outcome)) carry_out(*forward);
-      continue;
-    }
-    const DatagramListener& listener = listeners_[datagram.tag];
-    const ServerAddress server =
-        server_address({datagram.to, listener.address.port, listener.address.scope_id});
-    const Arrival arrival{{client_address(datagram.from), server, Transport::udp},
-                          datagram.socket,
-                          datagram.dscp,
-                          datagram.ecn,
-                          datagram.ttl};
-    if ((listener.wrapped & kind_of_first_byte(datagram.packet)) != 0) {
-      on_wrapped(arrival, datagram);
-      continue;
-    }
-    carry_out(arrival, relay_.on_client_packet(arrival, datagram.packet, now_));
+  while (!batch.empty()) {
+    const auto group = batch.first(std::min(batch.size(), LookAhead::kMost));
+    batch = batch.subspan(group.size());
+    if (relay_.looks_ahead()) look_ahead(group);
+    for (const ReceivedDatagram& datagram : group) on_datagram(datagram);
   }
   wake_others();
+}
+
+void Shard::look_ahead(std::span<const ReceivedDatagram> group) {
+  for (const ReceivedDatagram& datagram : group) {
+    if ((datagram.tag & kRelayBit) != 0) {
+      relay_.expect(unpack(datagram.tag));
+    } else {
+      relay_.expect(five_tuple_of(datagram));
+    }
+  }
+  relay_.look_ahead();
+}
+
+void Shard::on_datagram(const ReceivedDatagram& datagram) {
+  if ((datagram.tag & kRelayBit) != 0) {
+    const IpFields ip{datagram.dscp, datagram.ecn, datagram.ttl, false, {}};
+    const Outcome outcome = relay_.on_peer_packet(unpack(datagram.tag), peer_address(datagram.from),
+                                                  ip, datagram.packet, now_);
+    if (const auto* forward = std::get_if<Forward>(&outcome)) carry_out(*forward);
+    return;
+  }
+  const Arrival arrival{five_tuple_of(datagram), datagram.socket, datagram.dscp, datagram.ecn,
+                        datagram.ttl};
+  if ((listeners_[datagram.tag].wrapped & kind_of_first_byte(datagram.packet)) != 0) {
+    on_wrapped(arrival, datagram);
+    return;
+  }
+  carry_out(arrival, relay_.on_client_packet(arrival, datagram.packet, now_));
+}
+
+FiveTuple Shard::five_tuple_of(const ReceivedDatagram& datagram) const {
+  const ServerAddress& listener = listeners_[datagram.tag].address;
+  return {client_address(datagram.from),
+          server_address({datagram.to, listener.port, listener.scope_id}), Transport::udp};
 }
 
 // Of clients, or of peers to a TCP relayed transport address.

@@ -165,6 +165,9 @@ class alignas(64) Shard final : LoopHandler,
   void on_ports_exhausted(AddressFamily family) override;
   void on_allocation_ended(const Allocation& allocation, EndReason why) override;
 
+  void look_ahead(std::span<const ReceivedDatagram> group);
+  void on_datagram(const ReceivedDatagram& datagram);
+  FiveTuple five_tuple_of(const ReceivedDatagram& datagram) const;
   std::optional<HandOver> carry_out(const Arrival& arrival, const Outcome& outcome);
   void answer(const Arrival& arrival, const Answer& answer);
   void carry_out(const Forward& forward);

@@ -34,6 +34,9 @@ class MeasuredRelay {
     return peer;
   }
 
+  void expect(const Arrival& arrival) { relay_.expect(arrival.five_tuple); }
+  void expect(RelayTag tag) { relay_.expect(tag); }
+  void look_ahead() { relay_.look_ahead(); }
   Outcome from_client(const Arrival& arrival, const Packet& packet) {
     return relay_.on_client_packet(arrival, packet, now_);
   }

@@ -45,8 +45,8 @@ const Allocation* AllocationTable::find(const FiveTuple& five_tuple) const {
 Allocation* AllocationTable::find(AllocationId id) {
   if (id.slot / kChunk >= chunks_.size()) return nullptr;
   Slot& slot = slot_at(id.slot);
-  if (slot.generation != id.generation || !slot.allocation) return nullptr;
-  return &*slot.allocation;
+  // Only who lived has an id to show, and it was odd.
+  return slot.generation == id.generation && id.generation % 2 == 1 ? &*slot.allocation : nullptr;
 }
 
 AllocationId AllocationTable::next_id() {
@@ -55,13 +55,14 @@ AllocationId AllocationTable::next_id() {
     chunks_.push_back(std::make_unique<std::array<Slot, kChunk>>());
     for (uint32_t i = kChunk; i > 0; --i) unused_.push_back(first + i - 1);
   }
-  return {unused_.back(), slot_at(unused_.back()).generation};
+  return {unused_.back(), slot_at(unused_.back()).generation + 1};
 }
 
 Allocation& AllocationTable::add(const FiveTuple& five_tuple) {
   if ((size_ + 1) * 4 > index_.size() * 3) grow();
   const AllocationId id = next_id();
   unused_.pop_back();
+  slot_at(id.slot).generation = id.generation;
   Allocation& allocation = slot_at(id.slot).allocation.emplace();
   allocation.id = id;
   allocation.five_tuple = five_tuple;
@@ -89,6 +90,47 @@ void AllocationTable::remove(Allocation& allocation) {
   slot_at(slot).generation = (slot_at(slot).generation + 1) & kMaxGeneration;
   unused_.push_back(slot);
   --size_;
+}
+
+uint32_t AllocationTable::prefetch_place(const FiveTuple& five_tuple) const {
+  const uint32_t place = hash(five_tuple);
+  __builtin_prefetch(&index_[place & (index_.size() - 1)]);
+  return place;
+}
+
+const Allocation* AllocationTable::prefetch(uint32_t place) const {
+  const size_t mask = index_.size() - 1;
+  for (size_t at = place & mask; index_[at].slot != kEmpty; at = (at + 1) & mask) {
+    if (index_[at].hash != place) continue;
+    const Slot& slot = slot_at(index_[at].slot);
+    prefetch_hot(slot);
+    return &*slot.allocation;
+  }
+  return nullptr;
+}
+
+const Allocation* AllocationTable::prefetch(AllocationId id) const {
+  if (id.slot / kChunk >= chunks_.size()) return nullptr;
+  const Slot& slot = slot_at(id.slot);
+  prefetch_hot(slot);
+  return slot.allocation ? &*slot.allocation : nullptr;
+}
+
+void AllocationTable::prefetch_tables(const Allocation& allocation) {
+  allocation.channels.prefetch();
+  for (const auto& side : allocation.sides) {
+    if (side) side->permissions.prefetch();
+  }
+}
+
+void AllocationTable::prefetch_hot(const Slot& slot) {
+  constexpr size_t kLine = 64;
+  constexpr size_t kHot = 6 * kLine;  // up to the channels: whatever forwarding reads
+  static_assert(sizeof(FiveTuple) + sizeof(SocketId) + sizeof(Traffic) + sizeof(Allocation::sides) +
+                    sizeof(ChannelTable) + 2 * sizeof(uint64_t) <=
+                kHot);
+  const auto* const begin = reinterpret_cast<const uint8_t*>(&slot);
+  for (size_t at = 0; at < kHot; at += kLine) __builtin_prefetch(begin + at);
 }
 
 uint32_t AllocationTable::hash(const FiveTuple& five_tuple) const {

@@ -14,13 +14,8 @@ const ChannelBinding* ChannelTable::find(ChannelNumber number, Now now) const {
   return is_past(found->expires_at, now) ? nullptr : &*found;
 }
 
-const ChannelBinding* ChannelTable::find(const PeerAddress& peer, Now now) const {
+const ChannelBinding* ChannelTable::find_among(const PeerAddress& peer, Now now) const {
   const TransportAddress& address = peer;
-  if (channels_.size() == 1) {  // most have one, and are asked for each datagram
-    const ChannelBinding& only = channels_.front();
-    const bool is_of = static_cast<const TransportAddress&>(only.peer) == address;
-    return is_of && !is_past(only.expires_at, now) ? &only : nullptr;
-  }
   const auto peer_at = [&](uint16_t at) -> const TransportAddress& { return channels_[at].peer; };
   const auto found = std::ranges::lower_bound(by_peer_, address, {}, peer_at);
   if (found == by_peer_.end() || peer_at(*found) != address) return nullptr;

@@ -24,7 +24,13 @@ struct ChannelBinding {
 class ChannelTable {
  public:
   const ChannelBinding* find(ChannelNumber number, Now now) const;
-  const ChannelBinding* find(const PeerAddress& peer, Now now) const;
+  const ChannelBinding* find(const PeerAddress& peer, Now now) const {
+    if (channels_.size() != 1) return find_among(peer, now);
+    // Most have one, and are asked for each datagram.
+    const ChannelBinding& only = channels_.front();
+    const bool is_of = static_cast<const TransportAddress&>(only.peer) == peer;
+    return is_of && !is_past(only.expires_at, now) ? &only : nullptr;
+  }
   bool has_room(uint32_t limit, Now now);
 
   /// Binds or refreshes. The caller has checked that neither is bound otherwise.
@@ -32,10 +38,12 @@ class ChannelTable {
   /// Ends the channels to peers of this family: its half of a dual allocation is gone.
   void unbind(AddressFamily family);
   void sweep(Now now);
+  void prefetch() const { __builtin_prefetch(channels_.data()); }
   size_t size() const { return channels_.size(); }
   Instant first_expiry() const;  ///< kNever when empty
 
  private:
+  const ChannelBinding* find_among(const PeerAddress& peer, Now now) const;
   void index();
   std::vector<ChannelBinding> channels_;
   std::vector<uint16_t> by_peer_;  ///< positions in channels_, sorted by peer

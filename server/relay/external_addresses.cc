@@ -10,8 +10,8 @@ TransportAddress ExternalAddresses::outward(const TransportAddress& local) const
   return found == pairs_.end() ? local : TransportAddress{found->shown, local.port, 0};
 }
 
-TransportAddress ExternalAddresses::inward(const TransportAddress& shown,
-                                           const HeldPorts& held) const {
+TransportAddress ExternalAddresses::find_inward(const TransportAddress& shown,
+                                                const HeldPorts& held) const {
   TransportAddress local = shown;
   for (const ExternalAddress& pair : pairs_) {
     if (pair.shown != shown.ip) continue;

@@ -24,9 +24,12 @@ class ExternalAddresses {
   TransportAddress outward(const TransportAddress& local) const;
   /// A shown address as it is here. Where several local addresses share one, the one that holds the
   /// port.
-  TransportAddress inward(const TransportAddress& shown, const HeldPorts& held) const;
+  TransportAddress inward(const TransportAddress& shown, const HeldPorts& held) const {
+    return pairs_.empty() ? shown : find_inward(shown, held);
+  }
 
  private:
+  TransportAddress find_inward(const TransportAddress& shown, const HeldPorts& held) const;
   std::vector<ExternalAddress> pairs_;
 };
 

@@ -23,35 +23,28 @@ Outcome Relay::peer_data(RelayTag tag, const PeerAddress& peer, const IpFields& 
     return Drop{DropReason::ttl_expired};
   }
 
-  Forward forward{allocation->listener,
-                  allocation->five_tuple.client,
-                  {},
-                  packet.bytes(),
-                  onward(ip.dscp, ip.ecn, ip.ttl, false)};
-  forward.ip.source = allocation->five_tuple.server.ip;
-  forward.transport = allocation->five_tuple.transport;
-
+  const Transport transport = allocation->five_tuple.transport;
+  MutableBytes header;
+  size_t padding = 0;
   if (const ChannelBinding* channel = allocation->channels.find(peer, now)) {
     if (packet.size() > kMaxChannelPayload) return Drop{DropReason::too_long};
-    const MutableBytes header = packet.header(kChannelHeaderSize);
+    header = packet.header(kChannelHeaderSize);
     write_channel_header(header.first<kChannelHeaderSize>(), channel->number,
                          static_cast<uint16_t>(packet.size()));
-    forward.header = header;
-    if (is_stream(forward.transport)) {
-      forward.padding = static_cast<uint8_t>(padding_of(packet.size()));
-    }
-    count_to_client(*allocation, tag.family, packet.size(), now);
-    return forward;
+    if (is_stream(transport)) padding = padding_of(packet.size());
+  } else {
+    if (packet.size() > kMaxIndicatedPayload) return Drop{DropReason::too_long};
+    const TransportAddress shown = settings_.external.outward(peer);
+    header = packet.header(data_indication_header_size(shown.ip));
+    write_data_indication_header(header, transaction_ids_.next(), shown, packet.size());
+    padding = padding_of(packet.size());
   }
-
-  if (packet.size() > kMaxIndicatedPayload) return Drop{DropReason::too_long};
-  const TransportAddress shown = settings_.external.outward(peer);
-  const MutableBytes header = packet.header(data_indication_header_size(shown.ip));
-  write_data_indication_header(header, transaction_ids_.next(), shown, packet.size());
-  forward.header = header;
-  forward.padding = static_cast<uint8_t>(padding_of(packet.size()));
   count_to_client(*allocation, tag.family, packet.size(), now);
-  return forward;
+
+  IpFields fields = onward(ip.dscp, ip.ecn, ip.ttl, false);
+  fields.source = allocation->five_tuple.server.ip;
+  return Outcome(std::in_place_type<Forward>, allocation->listener, allocation->five_tuple.client,
+                 header, packet.bytes(), fields, static_cast<uint8_t>(padding), transport);
 }
 
 }  // namespace uturn

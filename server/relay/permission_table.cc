@@ -7,11 +7,7 @@
 
 namespace uturn {
 
-const Permission* PermissionTable::find(const IpAddress& peer, Now now) const {
-  if (permissions_.size() == 1) {  // most have one, and are asked for each datagram
-    const Permission& only = permissions_.front();
-    return only.peer == peer && !is_past(only.expires_at, now) ? &only : nullptr;
-  }
+const Permission* PermissionTable::find_among(const IpAddress& peer, Now now) const {
   const auto found = std::ranges::lower_bound(permissions_, peer, {}, &Permission::peer);
   if (found == permissions_.end() || found->peer != peer || is_past(found->expires_at, now)) {
     return nullptr;

@@ -71,14 +71,19 @@ Relay::~Relay() {
 }
 
 Outcome Relay::on_client_packet(const Arrival& arrival, const Packet& packet, Now now) {
-  Outcome outcome = count(decide_client_packet(arrival, packet, now), false);
-  if (const auto* shortcut = std::get_if<Shortcut>(&outcome)) return take(*shortcut, packet, now);
+  Outcome outcome = decide_client_packet(arrival, packet, now);
+  count(outcome, false);
+  if (const auto* shortcut = std::get_if<Shortcut>(&outcome)) {
+    outcome = take(*shortcut, packet, now);
+  }
   return outcome;
 }
 
 Outcome Relay::on_peer_packet(RelayTag tag, const PeerAddress& peer, const IpFields& ip,
                               const Packet& packet, Now now) {
-  return count(peer_data(tag, peer, ip, packet, now), true);
+  Outcome outcome = peer_data(tag, peer, ip, packet, now);
+  count(outcome, true);
+  return outcome;
 }
 
 Outcome Relay::on_icmp_error(RelayTag tag, const PeerAddress& destination, const IcmpValue& icmp,
@@ -96,7 +101,10 @@ Outcome Relay::decide_client_packet(const Arrival& arrival, const Packet& packet
   if (packet.size() == 0) return Drop{DropReason::empty};
   const uint8_t first = packet.bytes()[0];
   if (looks_like_channel_data(first, settings_.channels)) return channel_data(arrival, packet, now);
-  if (looks_like_stun(first)) return on_message(arrival, packet, now);
+  if (looks_like_stun(first)) {
+    const auto indication = read_plain_send_indication(packet.bytes());
+    return indication ? send(arrival, *indication, now) : on_message(arrival, packet, now);
+  }
   if (looks_like_channel_data(first, ChannelRange::rfc5766)) {
     return Drop{DropReason::reserved_channel};
   }
@@ -210,7 +218,7 @@ const Identity* Relay::known_identity(const Allocation* existing, const MessageV
   return connection ? &allocations_.find(connection->allocation)->identity : nullptr;
 }
 
-Outcome Relay::count(Outcome outcome, bool to_client) {
+void Relay::count(const Outcome& outcome, bool to_client) {
   ++counters_.datagrams_in;
   const auto* shortcut = std::get_if<Shortcut>(&outcome);
   const auto* forward = shortcut ? &shortcut->forward : std::get_if<Forward>(&outcome);
@@ -229,7 +237,6 @@ Outcome Relay::count(Outcome outcome, bool to_client) {
     --counters_.datagrams_in;  // it arrives once more where it is decided
     ++counters_.handed_over;
   }
-  return outcome;
 }
 
 // What this server understands of the comprehension-required range. RFC 5780, 7635 and ICE are not

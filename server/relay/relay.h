@@ -14,6 +14,7 @@
 #include "protocol/attributes.h"
 #include "protocol/message_builder.h"
 #include "protocol/message_view.h"
+#include "protocol/send_indication.h"
 #include "server/relay/allocation_table.h"
 #include "server/relay/answer_budget.h"
 #include "server/relay/arrival.h"
@@ -21,6 +22,7 @@
 #include "server/relay/end_reason.h"
 #include "server/relay/external_addresses.h"
 #include "server/relay/limits.h"
+#include "server/relay/look_ahead.h"
 #include "server/relay/outcome.h"
 #include "server/relay/pending_table.h"
 #include "server/relay/relay_ports.h"
@@ -106,6 +108,13 @@ class Relay {
   Relay(RelaySettings settings, RelayWorld world, Now now);
   ~Relay();  ///< close_all() must have run
 
+  // What arrives next, told ahead: at most LookAhead::kMost, then look_ahead(). It changes nothing
+  // but the time that the outcomes take, and only where there are many allocations.
+  bool looks_ahead() const { return allocations_.size() >= LookAhead::kFewest; }
+  void expect(const FiveTuple& five_tuple) { look_ahead_.expect(five_tuple); }
+  void expect(RelayTag tag) { look_ahead_.expect(tag.allocation); }
+  void look_ahead() { look_ahead_.fetch(); }
+
   // What arrives. One outcome each; forwarding allocates nothing.
   Outcome on_client_packet(const Arrival& arrival, const Packet& packet, Now now);
   Outcome on_peer_packet(RelayTag tag, const PeerAddress& peer, const IpFields& ip,
@@ -179,7 +188,7 @@ class Relay {
                      Now now);
   Outcome perform(const Request& request);
   const Identity* known_identity(const Allocation* existing, const MessageView& message, Now now);
-  Outcome count(Outcome outcome, bool to_client);
+  void count(const Outcome& outcome, bool to_client);
   static bool is_known(AttributeType type);
 
   // one file per method
@@ -191,6 +200,7 @@ class Relay {
   Outcome connect(const Request& request);
   Outcome connection_bind(const Request& request);
   Outcome send(const Arrival& arrival, const MessageView& message, Now now);
+  Outcome send(const Arrival& arrival, const SendIndication& indication, Now now);
   Outcome channel_data(const Arrival& arrival, const Packet& packet, Now now);
   Outcome peer_data(RelayTag tag, const PeerAddress& peer, const IpFields& ip, const Packet& packet,
                     Now now);
@@ -232,7 +242,10 @@ class Relay {
   }
 
   // shortcut.cc
-  Outcome to_peer(const Forward& forward, PeerCheck check, const RelayedAddress& from) const;
+  Outcome to_peer(const Forward& forward, PeerCheck check, const RelayedAddress& from) const {
+    return check == PeerCheck::none ? Outcome{forward} : to_own_address(forward, from);
+  }
+  Outcome to_own_address(const Forward& forward, const RelayedAddress& from) const;
   Outcome take(const Shortcut& shortcut, const Packet& packet, Now now);
   void expect_shortcuts(const Peer& peer);
 
@@ -295,6 +308,7 @@ class Relay {
   const PeerPolicy* policy_;
   const HeldPorts& held_;  ///< of world_.ports: asked per datagram, so by no virtual call
   AllocationTable allocations_;
+  LookAhead look_ahead_{allocations_};
   ReservationTable reservations_;
   PendingTable pending_;
   TcpConnectionTable tcp_connections_;

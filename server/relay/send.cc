@@ -7,11 +7,8 @@
 namespace uturn {
 
 Outcome Relay::send(const Arrival& arrival, const MessageView& message, Now now) {
-  Allocation* const allocation = living(arrival.five_tuple, now);
-  if (!allocation) return Drop{DropReason::no_allocation};
+  if (!living(arrival.five_tuple, now)) return Drop{DropReason::no_allocation};
 
-  // One walk over the attributes: this is the path of all media of clients that never bind
-  // channels.
   std::optional<AttributeView> peer_attribute;
   std::optional<AttributeView> data;
   bool dont_fragment = false;
@@ -34,9 +31,16 @@ Outcome Relay::send(const Arrival& arrival, const MessageView& message, Now now)
   }
   if (!peer_attribute || !data) return Drop{DropReason::malformed_indication};
   const auto shown = decode_xor_address(peer_attribute->value, message.transaction_id());
-  if (!shown || shown->port == 0) return Drop{DropReason::malformed_indication};
+  if (!shown) return Drop{DropReason::malformed_indication};
+  return send(arrival, {*shown, data->value, dont_fragment}, now);
+}
 
-  const PeerAddress peer = peer_address(settings_.external.inward(*shown, held_));
+Outcome Relay::send(const Arrival& arrival, const SendIndication& indication, Now now) {
+  Allocation* const allocation = living(arrival.five_tuple, now);
+  if (!allocation) return Drop{DropReason::no_allocation};
+  if (indication.peer.port == 0) return Drop{DropReason::malformed_indication};
+
+  const PeerAddress peer = peer_address(settings_.external.inward(indication.peer, held_));
   const auto& side = allocation->side(peer.ip.family());
   if (!side) return Drop{DropReason::wrong_family};
   const Permission* permission = side->permissions.find(peer.ip, now);
@@ -46,7 +50,7 @@ Outcome Relay::send(const Arrival& arrival, const MessageView& message, Now now)
   if (!may_pass(permission->check, peer)) return Drop{DropReason::peer_forbidden};
   if (arrival.ttl == 1) return Drop{DropReason::ttl_expired};
 
-  count_to_peer(*allocation, peer.ip.family(), data->value.size(), now);
+  count_to_peer(*allocation, peer.ip.family(), indication.data.size(), now);
   // Of datagrams DONT-FRAGMENT counts from IPv4 to IPv4 only (RFC 8656, Section 14); any
   // translation, IPv6 to IPv6 among them, ignores it (Section 13). From a stream it counts always:
   // no header of the client's says anything else (Section 15).
@@ -54,13 +58,13 @@ Outcome Relay::send(const Arrival& arrival, const MessageView& message, Now now)
     return !is_stream(arrival.five_tuple.transport) &&
            (!arrival.five_tuple.client.ip.is_v4() || !peer.ip.is_v4());
   };
-  return to_peer(
-      {side->socket,
-       peer,
-       {},
-       data->value,
-       onward(arrival.dscp, arrival.ecn, arrival.ttl, dont_fragment && !is_translation())},
-      permission->check, side->port.address());
+  return to_peer({side->socket,
+                  peer,
+                  {},
+                  indication.data,
+                  onward(arrival.dscp, arrival.ecn, arrival.ttl,
+                         indication.dont_fragment && !is_translation())},
+                 permission->check, side->port.address());
 }
 
 }  // namespace uturn

@@ -8,8 +8,8 @@
 namespace uturn {
 
 // A datagram that asks for DF goes through the kernel, which alone knows the path's MTU.
-Outcome Relay::to_peer(const Forward& forward, PeerCheck check, const RelayedAddress& from) const {
-  if (check == PeerCheck::none || !settings_.shortcut) return forward;
+Outcome Relay::to_own_address(const Forward& forward, const RelayedAddress& from) const {
+  if (!settings_.shortcut) return forward;
   if (forward.ip.dont_fragment) return forward;
   const auto owner = held_.owner_of(forward.to);
   if (!owner) return forward;

@@ -25,7 +25,7 @@ class TransactionIds {
   }
 
  private:
-  static constexpr size_t kIds = 64;
+  static constexpr size_t kIds = 512;  ///< drawing costs some thousand instructions, however many
   Random& random_;
   std::array<uint8_t, kIds * 12> block_{};
   size_t left_ = 0;

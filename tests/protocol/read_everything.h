@@ -11,6 +11,7 @@
 #include "protocol/message_integrity.h"
 #include "protocol/message_view.h"
 #include "protocol/peer_addresses.h"
+#include "protocol/send_indication.h"
 #include "protocol/stream_framing.h"
 #include "protocol/unknown_attributes.h"
 
@@ -80,7 +81,16 @@ inline uint64_t read_value(Bytes value, const TransactionId& id) {
 
 inline uint64_t read_message(Bytes bytes) {
   const auto message = MessageView::parse(bytes);
+  const auto plain = read_plain_send_indication(bytes);
+  CHECK(!plain || message);  // what the short way reads, the long one reads too
   if (!message) return static_cast<uint64_t>(message.error());
+  if (plain) {
+    CHECK(message->method() == Method::send);
+    CHECK(decode_xor_address(message->value(AttributeType::xor_peer_address).value_or(Bytes{}),
+                             message->transaction_id()) == plain->peer);
+    CHECK(message->value(AttributeType::data)->data() == plain->data.data());
+    CHECK(message->value(AttributeType::data)->size() == plain->data.size());
+  }
 
   uint64_t sum = message->has(AttributeType::nonce);
   size_t count = 0;
