@@ -6,6 +6,7 @@
 
 #include <utility>
 
+#include "auth/opaque_string.h"
 #include "protocol/attributes.h"
 
 namespace uturn {
@@ -91,6 +92,11 @@ bool is_signed_by(const MessageView& request, const Key& key) {
                                                 : verify_integrity(request, key.bytes());
 }
 
+/// A key that no password leads to: for the work that an unknown user costs.
+Key nobodys_key(PasswordAlgorithm algorithm, const NonceMint::Settings& nonce) {
+  return Key::derive(algorithm, "", "", text_of(nonce.keys.front().secret));
+}
+
 }  // namespace
 
 /// A request that has everything the mechanism needs, and nothing proved yet. Views the request.
@@ -121,11 +127,13 @@ Authenticator::Authenticator(Settings settings, std::shared_ptr<UserDirectory> s
       nonces_(settings_.nonce),
       static_users_(std::move(static_users)),
       rest_secrets_(std::move(rest_secrets)),
-      directories_(std::move(directories)) {
+      directories_(std::move(directories)),
+      nobodys_md5_key_(nobodys_key(PasswordAlgorithm::md5, settings_.nonce)),
+      nobodys_sha256_key_(nobodys_key(PasswordAlgorithm::sha256, settings_.nonce)) {
   // REST secrets can produce any key and enumerate no name.
   features_ = {.password_algorithms = true,
                .username_anonymity = settings_.announce_username_anonymity &&
-                                     (rest_secrets_ == nullptr || rest_secrets_->size() == 0),
+                                     (rest_secrets_ == nullptr || rest_secrets_->candidates() == 0),
                .sha256 = true};
   const auto restrict_to = [this](const UserDirectory& source) {
     features_.sha256 = features_.sha256 && source.knows_sha256();
@@ -209,6 +217,7 @@ Result<Authenticator::Attempt, Rejected> Authenticator::read_attempt(const Messa
 // then comes before the name for everybody (RFC 8489, Section 9.2.4 has it last), so that the order
 // tells nobody which names are static.
 AuthVerdict Authenticator::ask_sources(const Attempt& attempt, DirectoryTicket ticket) const {
+  if (attempt.userhash.empty() && !is_plausible_name(attempt.username)) return unknown(attempt);
   if (!directories_.empty()) {
     const NonceVerdict nonce = nonces_.check(attempt.nonce, attempt.client, attempt.now);
     if (nonce != NonceVerdict::fresh) return stale(nonce);
@@ -226,8 +235,8 @@ AuthVerdict Authenticator::ask_sources(const Attempt& attempt, DirectoryTicket t
 /// Nothing where no secret fits: then the name may still be a directory's.
 std::optional<AuthVerdict> Authenticator::try_rest_secrets(const Attempt& attempt) const {
   if (rest_secrets_ == nullptr || !attempt.userhash.empty()) return std::nullopt;
-  for (size_t i = 0; i < rest_secrets_->size(); ++i) {
-    const auto user = rest_secrets_->candidate(i, attempt.username);
+  for (size_t i = 0; i < rest_secrets_->candidates(); ++i) {
+    const auto user = rest_secrets_->candidate(i, attempt.username, attempt.choice.algorithm);
     if (!user) return std::nullopt;
     const auto& key = attempt.key_of(*user);
     if (is_signed_by(attempt.request, *key)) return accept(attempt, *user, *key);
@@ -245,12 +254,20 @@ AuthVerdict Authenticator::ask_directories(const Attempt& attempt, size_t from,
     if (std::holds_alternative<UserTryLater>(found)) return Silence{};
     if (const auto* user = std::get_if<User>(&found)) return verify(attempt, *user);
   }
-  return unauthenticated(AuthFailure::unknown_user);
+  return unknown(attempt);
+}
+
+// As much work as for a user that is known: how long an answer takes tells nobody which names are.
+AuthVerdict Authenticator::unknown(const Attempt& attempt, AuthFailure why) const {
+  const Key& nobodys =
+      attempt.choice.algorithm == PasswordAlgorithm::md5 ? nobodys_md5_key_ : nobodys_sha256_key_;
+  (void)is_signed_by(attempt.request, nobodys);
+  return unauthenticated(why);
 }
 
 AuthVerdict Authenticator::verify(const Attempt& attempt, const User& user) const {
   const auto& key = attempt.key_of(user);
-  if (!key) return unauthenticated(AuthFailure::no_key);
+  if (!key) return unknown(attempt, AuthFailure::no_key);
   if (!is_signed_by(attempt.request, *key)) return unauthenticated(AuthFailure::wrong_password);
   return accept(attempt, user, *key);
 }

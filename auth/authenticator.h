@@ -99,6 +99,7 @@ class Authenticator {
   AuthVerdict ask_sources(const Attempt& attempt, DirectoryTicket ticket) const;
   std::optional<AuthVerdict> try_rest_secrets(const Attempt& attempt) const;
   AuthVerdict ask_directories(const Attempt& attempt, size_t from, DirectoryTicket ticket) const;
+  AuthVerdict unknown(const Attempt& attempt, AuthFailure why = AuthFailure::unknown_user) const;
   AuthVerdict verify(const Attempt& attempt, const User& user) const;
   AuthVerdict accept(const Attempt& attempt, const User& user, const Key& key) const;
   AuthVerdict check_nonce(const Attempt& attempt, Identity identity) const;
@@ -108,6 +109,8 @@ class Authenticator {
   std::shared_ptr<UserDirectory> static_users_;
   std::shared_ptr<RestSecrets> rest_secrets_;
   std::vector<std::shared_ptr<UserDirectory>> directories_;
+  Key nobodys_md5_key_;
+  Key nobodys_sha256_key_;
   SecurityFeatures features_;
 };
 

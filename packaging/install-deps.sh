@@ -12,7 +12,7 @@ set -euo pipefail
 build_packages=(
   g++ cmake ninja-build ccache pkg-config make
   liburing-dev libssl-dev libyaml-cpp-dev libcli11-dev libspdlog-dev libfmt-dev nlohmann-json3-dev
-  libcurl4-openssl-dev zlib1g-dev libboost-dev
+  libcurl4-openssl-dev zlib1g-dev libboost-dev libutf8proc-dev
 )
 test_packages=(
   libgtest-dev libgmock-dev

@@ -20,8 +20,7 @@ std::shared_ptr<RestSecrets> make_rest_secrets(const Config& config) {
   std::vector<std::string> secrets;
   secrets.reserve(config.auth.secrets.size());
   for (const Secret& secret : config.auth.secrets) secrets.push_back(secret.reveal());
-  return std::make_shared<RestSecrets>(config.server.realm, std::move(secrets),
-                                       config.auth.rest_separator);
+  return std::make_shared<RestSecrets>(config.server.realm, std::move(secrets), config.auth.rest);
 }
 
 }  // namespace

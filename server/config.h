@@ -10,6 +10,7 @@
 #include "auth/address_range.h"
 #include "auth/key.h"
 #include "auth/nonce.h"
+#include "auth/rest_secrets.h"
 #include "io/make_loop.h"
 #include "io/tls_context.h"
 #include "protocol/channel_data.h"
@@ -87,7 +88,7 @@ struct AuthConfig {
   bool required = true;  ///< false: --no-auth
   std::map<std::string, StaticUser> users;
   std::vector<Secret> secrets;  ///< TURN REST API
-  char rest_separator = ':';
+  RestOptions rest;
   Duration nonce_lifetime = std::chrono::hours(1);
   FeatureBitOrder feature_bit_order = FeatureBitOrder::erratum_6290;
   bool username_anonymity = false;

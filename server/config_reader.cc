@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "auth/opaque_string.h"
+
 namespace uturn {
 namespace {
 
@@ -138,12 +140,23 @@ void ConfigReader::read_user(const std::string& name, const Setting& value) {
     refuse("auth.users", value, "expected names of 1 to 508 bytes without control characters");
     return;
   }
+  const auto prepared = opaque_string(name);
+  if (!prepared) {
+    refuse("auth.users", value, "expected names that OpaqueString allows (RFC 8265)");
+    return;
+  }
   StaticUser user;
   for (const auto& [part, given] : value.entries) {
     if (part == "password") {
       const auto password = expand(path + ".password", given);
       if (!password) return;
-      user.password = Secret(*password);
+      auto allowed = opaque_string(*password);
+      if (!allowed && !password->empty()) {
+        refuse(path + ".password", given,
+               "expected a password that OpaqueString allows (RFC 8265)");
+        return;
+      }
+      user.password = Secret(std::move(allowed).value_or(std::string{}));
     } else if (part == "key") {
       const bool is_list = given.kind == Setting::Kind::list;
       for (const Setting& item : is_list ? given.items : std::vector<Setting>{given}) {
@@ -170,7 +183,9 @@ void ConfigReader::read_user(const std::string& name, const Setting& value) {
     refuse(path, value, "expected {password: \"...\"} or {key: 0x...}");
     return;
   }
-  config_.auth.users.insert_or_assign(name, std::move(user));
+  if (!config_.auth.users.insert_or_assign(*prepared, std::move(user)).second) {
+    refuse("auth.users", value, printable(name) + " is the same name as another once prepared");
+  }
 }
 
 void ConfigReader::read_certificates(const Setting& value) {

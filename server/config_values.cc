@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "auth/opaque_string.h"
+
 namespace uturn {
 namespace {
 
@@ -29,6 +31,14 @@ Misread read_duration(std::string_view text, Duration& to, Duration min, Duratio
            ", written like 200us, 30s, 10m or 1h";
   }
   to = *duration;
+  return std::nullopt;
+}
+
+Misread read_seconds(std::string_view text, std::chrono::seconds& to, Duration min, Duration max) {
+  Duration duration{};
+  if (const auto misread = read_duration(text, duration, min, max)) return misread;
+  if (duration % 1s != 0s) return "expected whole seconds";
+  to = std::chrono::duration_cast<std::chrono::seconds>(duration);
   return std::nullopt;
 }
 
@@ -69,7 +79,9 @@ Misread read_realm(std::string_view text, std::string& to) {
   if (text.empty() || text.size() > kMaxRealmBytes || has_control_character(text)) {
     return "expected a realm of 1 to 763 bytes without control characters";
   }
-  to = text;
+  auto prepared = opaque_string(text);
+  if (!prepared) return "expected text that OpaqueString allows (RFC 8265)";
+  to = *std::move(prepared);
   return std::nullopt;
 }
 
@@ -181,11 +193,7 @@ Misread read_separator(std::string_view text, char& to) {
 
 Misread read_max_lifetime(std::string_view text, std::chrono::seconds& to) {
   // Below the default lifetime no request could be granted what RFC 8656, Section 7.2 promises it.
-  Duration lifetime{};
-  if (const auto misread = read_duration(text, lifetime, kDefaultLifetime, 24h)) return misread;
-  if (lifetime % 1s != 0s) return "expected whole seconds";
-  to = std::chrono::duration_cast<std::chrono::seconds>(lifetime);
-  return std::nullopt;
+  return read_seconds(text, to, kDefaultLifetime, 24h);
 }
 
 Misread read_stream_queue(std::string_view text, uint64_t& to) {

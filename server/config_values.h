@@ -24,6 +24,8 @@ inline constexpr std::pair<std::string_view, DefaultFamily> kFamilyWords[] = {
 inline constexpr std::pair<std::string_view, FeatureBitOrder> kBitOrderWords[] = {
     {"erratum6290", FeatureBitOrder::erratum_6290},
     {"rfc8489", FeatureBitOrder::most_significant_first}};
+inline constexpr std::pair<std::string_view, RestHash> kRestHashWords[] = {
+    {"sha1", RestHash::sha1}, {"sha256", RestHash::sha256}, {"any", RestHash::any}};
 inline constexpr std::pair<std::string_view, LogLevel> kLogLevelWords[] = {
     {"trace", LogLevel::trace}, {"debug", LogLevel::debug}, {"info", LogLevel::info},
     {"warn", LogLevel::warn},   {"error", LogLevel::error}, {"off", LogLevel::off}};
@@ -49,6 +51,7 @@ std::string print_word(const std::pair<std::string_view, E> (&words)[n], E value
 
 Misread read_count(std::string_view text, uint32_t& to, uint32_t min, uint32_t max);
 Misread read_duration(std::string_view text, Duration& to, Duration min, Duration max);
+Misread read_seconds(std::string_view text, std::chrono::seconds& to, Duration min, Duration max);
 Misread read_size(std::string_view text, uint64_t& to, uint64_t min, uint64_t max);
 Misread read_truth(std::string_view text, bool& to);
 std::string print_truth(bool value);

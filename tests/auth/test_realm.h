@@ -74,8 +74,8 @@ class TestRealm {
 
   TestRealm() { users->add_password("alice", "wonderland"); }
 
-  void with_secrets(std::vector<std::string> secrets, char separator = ':') {
-    rest = std::make_shared<RestSecrets>("example.org", std::move(secrets), separator);
+  void with_secrets(std::vector<std::string> secrets, RestOptions options = {}) {
+    rest = std::make_shared<RestSecrets>("example.org", std::move(secrets), options);
   }
   void pass(std::chrono::seconds time) {
     now.monotonic += time;

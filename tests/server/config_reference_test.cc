@@ -90,6 +90,8 @@ auth:
   users: {alice: {password: secret}}
   secrets: [secret]
   rest_separator: "|"
+  rest_hash: any
+  rest_grace: 29s
   nonce_lifetime: 10m
   feature_bit_order: rfc8489
   username_anonymity: true
