@@ -19,7 +19,9 @@ enum class AuthFailure : uint8_t {
   wrong_password,
   expired,
   stale_nonce,
-  alien_nonce,  ///< of another server, key or client
+  bad_token,         ///< an ACCESS-TOKEN that no key of ours opens, or that is not for now
+  unexpected_token,  ///< one that nobody asked for: 420
+  alien_nonce,       ///< of another server, key or client
 };
 std::string_view name_of(AuthFailure failure);  ///< "wrong password"
 

@@ -62,8 +62,13 @@ std::string rest_password(std::string_view secret, std::string_view username, Re
   return password;
 }
 
-RestSecrets::RestSecrets(std::string realm, std::vector<std::string> secrets, RestOptions options)
-    : realm_(std::move(realm)), secrets_(std::move(secrets)), options_(options) {
+RestSecrets::RestSecrets(std::string realm, std::vector<std::string> secrets, RestOptions options,
+                         std::vector<std::string> classes)
+    : realm_(std::move(realm)),
+      secrets_(std::move(secrets)),
+      classes_(std::move(classes)),
+      options_(options) {
+  classes_.resize(secrets_.size());
   CHECK(secrets_.size() <= kMaxSecrets);
 }
 
@@ -79,11 +84,13 @@ std::optional<User> RestSecrets::candidate(size_t index, std::string_view userna
   // Every secret by the first hash, then every secret by the second.
   const bool is_second_round = index >= secrets_.size();
   const RestHash hash = is_second_round ? RestHash::sha256 : options_.hash;
-  std::string password = rest_password(secrets_[index % secrets_.size()], username, hash);
+  const size_t secret = index % secrets_.size();
+  std::string password = rest_password(secrets_[secret], username, hash);
   const bool never = name->expires_at > CalendarTime::max() - options_.grace;
   User user{.username = std::string{username},
             .quota_id = std::string{name->id},
-            .expires_at = never ? CalendarTime::max() : name->expires_at + options_.grace};
+            .expires_at = never ? CalendarTime::max() : name->expires_at + options_.grace,
+            .credential_class = classes_[secret]};
   (algorithm == PasswordAlgorithm::md5 ? user.md5 : user.sha256) =
       Key::derive(algorithm, username, realm_, password);
   OPENSSL_cleanse(password.data(), password.size());

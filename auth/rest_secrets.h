@@ -43,7 +43,9 @@ class RestSecrets {
  public:
   static constexpr size_t kMaxSecrets = 16;
   /// More secrets than kMaxSecrets are refused by the configuration, not here.
-  RestSecrets(std::string realm, std::vector<std::string> secrets, RestOptions options = {});
+  /// `classes`: the CredentialClass of each secret's users; shorter: none.
+  RestSecrets(std::string realm, std::vector<std::string> secrets, RestOptions options = {},
+              std::vector<std::string> classes = {});
   RestSecrets(const RestSecrets&) = delete;
   RestSecrets& operator=(const RestSecrets&) = delete;
   ~RestSecrets();  ///< wipes the secrets
@@ -58,6 +60,7 @@ class RestSecrets {
  private:
   std::string realm_;
   std::vector<std::string> secrets_;
+  std::vector<std::string> classes_;
   RestOptions options_;
 };
 

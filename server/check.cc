@@ -69,6 +69,11 @@ std::string explain_sources(const Config& config) {
     const size_t count = config.auth.secrets.size();
     text += " TURN REST names by " + std::to_string(count) + (count == 1 ? " secret" : " secrets");
   }
+  if (!config.auth.oauth.keys.empty()) {
+    if (!text.ends_with(':')) text += ", then";
+    const size_t count = config.auth.oauth.keys.size();
+    text += " access tokens by " + std::to_string(count) + (count == 1 ? " key" : " keys");
+  }
   return text + ", in realm " + config.server.realm;
 }
 

@@ -7,9 +7,11 @@
 #include <string>
 #include <vector>
 
+#include "auth/access_token.h"
 #include "auth/address_range.h"
 #include "auth/key.h"
 #include "auth/nonce.h"
+#include "auth/quota.h"
 #include "auth/rest_secrets.h"
 #include "io/make_loop.h"
 #include "io/tls_context.h"
@@ -51,8 +53,9 @@ enum class LogPrivacy : uint8_t { full, truncated, none };
 
 /// A user written into the configuration: a password, or keys (RFC 8489, Section 18.5.1).
 struct StaticUser {
-  Secret password;        ///< empty where keys are given
-  std::vector<Key> keys;  ///< one per password algorithm at the most
+  Secret password;               ///< empty where keys are given
+  std::vector<Key> keys;         ///< one per password algorithm at the most
+  std::string credential_class;  ///< of limits.classes; empty: everybody's limits
   friend bool operator==(const StaticUser&, const StaticUser&) = default;
 };
 
@@ -84,16 +87,25 @@ struct PeerConfig {
   std::vector<AddressRange> deny;
 };
 
+/// Third-party authorization (RFC 7635).
+struct OauthConfig {
+  std::string server_name;     ///< told to clients, and bound into tokens; empty: the realm
+  std::vector<TokenKey> keys;  ///< empty: no tokens are taken
+};
+
 struct AuthConfig {
   bool required = true;  ///< false: --no-auth
   std::map<std::string, StaticUser> users;
-  std::vector<Secret> secrets;  ///< TURN REST API
+  std::vector<Secret> secrets;              ///< TURN REST API
+  std::vector<std::string> secret_classes;  ///< of limits.classes, for each secret; empty: none
   RestOptions rest;
   Duration nonce_lifetime = std::chrono::hours(1);
   FeatureBitOrder feature_bit_order = FeatureBitOrder::erratum_6290;
   bool username_anonymity = false;
+  OauthConfig oauth;
+  bool end_at_expiry = false;  ///< of a credential: running allocations end too
 
-  bool has_source() const { return !users.empty() || !secrets.empty(); }
+  bool has_source() const { return !users.empty() || !secrets.empty() || !oauth.keys.empty(); }
 };
 
 /// Two files in PEM form: a certificate followed by its chain, and its private key.
@@ -133,6 +145,15 @@ struct StreamLimits {
   uint32_t tcp_connections_per_allocation = 64;               ///< to peers (RFC 6062)
 };
 
+/// What quotas know besides Limits: bytes a second in each direction, 0 without limit; classes.
+struct QuotaConfig {
+  uint64_t bandwidth = 0;  ///< of the process
+  uint64_t bandwidth_per_user = 0;
+  uint64_t bandwidth_per_allocation = 0;
+  bool idle_gives_way = true;
+  std::map<std::string, CredentialClass, std::less<>> classes;
+};
+
 struct LogConfig {
   LogLevel level = LogLevel::info;
   LogFormat format = LogFormat::text;
@@ -153,6 +174,10 @@ struct StartConfig {
 /// `default_listeners()` are port 3478 of every address, over UDP and TCP.
 std::vector<ListenerUri> default_listeners();
 
+struct Config;
+/// Of the whole process.
+QuotaLimits quota_limits_of(const Config& config);
+
 struct Config {
   ServerConfig server;
   std::vector<ListenerUri> listeners = default_listeners();
@@ -161,6 +186,7 @@ struct Config {
   AuthConfig auth;
   Limits limits;
   StreamLimits stream_limits;
+  QuotaConfig quota;
   TlsConfig tls;
   ProxyConfig proxy;
   LogConfig log;

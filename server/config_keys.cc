@@ -100,10 +100,14 @@ constexpr ConfigKey kKeys[] = {
      .print = [](const Config& c) { return Texts{print_truth(c.auth.required)}; }},
     {.path = "auth.users", .shape = Shape::users, .is_secret = true},
     {.path = "auth.secrets",
-     .shape = Shape::list,
+     .shape = Shape::secrets,
      .read = [](Text text, Config& c) { return read_secret(text, c.auth.secrets); },
      .print = [](const Config& c) { return Texts(c.auth.secrets.size(), std::string(kMasked)); },
-     .clear = [](Config& c) { c.auth.secrets.clear(); },
+     .clear =
+         [](Config& c) {
+           c.auth.secrets.clear();
+           c.auth.secret_classes.clear();
+         },
      .is_secret = true},
     {.path = "auth.rest_separator",
      .read = [](Text text, Config& c) { return read_separator(text, c.auth.rest.separator); },
@@ -128,6 +132,13 @@ constexpr ConfigKey kKeys[] = {
     {.path = "auth.username_anonymity",
      .read = [](Text text, Config& c) { return read_truth(text, c.auth.username_anonymity); },
      .print = [](const Config& c) { return Texts{print_truth(c.auth.username_anonymity)}; }},
+    {.path = "auth.oauth.server_name",
+     .read = [](Text text, Config& c) { return read_server_name(text, c.auth.oauth.server_name); },
+     .print = [](const Config& c) { return Texts{c.auth.oauth.server_name}; }},
+    {.path = "auth.oauth.keys", .shape = Shape::token_keys, .is_secret = true},
+    {.path = "auth.end_at_expiry",
+     .read = [](Text text, Config& c) { return read_truth(text, c.auth.end_at_expiry); },
+     .print = [](const Config& c) { return Texts{print_truth(c.auth.end_at_expiry)}; }},
     {.path = "auth.database",
      .shape = Shape::unserved,
      .is_secret = true,
@@ -152,6 +163,19 @@ constexpr ConfigKey kKeys[] = {
          },
      .print =
          [](const Config& c) { return Texts{std::to_string(c.limits.allocations_per_client_ip)}; }},
+    {.path = "limits.idle_gives_way",
+     .read = [](Text text, Config& c) { return read_truth(text, c.quota.idle_gives_way); },
+     .print = [](const Config& c) { return Texts{print_truth(c.quota.idle_gives_way)}; }},
+    {.path = "limits.bandwidth",
+     .read = [](Text text, Config& c) { return read_rate(text, c.quota.bandwidth); },
+     .print = [](const Config& c) { return Texts{print_rate(c.quota.bandwidth)}; }},
+    {.path = "limits.bandwidth_per_user",
+     .read = [](Text text, Config& c) { return read_rate(text, c.quota.bandwidth_per_user); },
+     .print = [](const Config& c) { return Texts{print_rate(c.quota.bandwidth_per_user)}; }},
+    {.path = "limits.bandwidth_per_allocation",
+     .read = [](Text text, Config& c) { return read_rate(text, c.quota.bandwidth_per_allocation); },
+     .print = [](const Config& c) { return Texts{print_rate(c.quota.bandwidth_per_allocation)}; }},
+    {.path = "limits.classes", .shape = Shape::classes},
     {.path = "limits.permissions_per_allocation",
      .read =
          [](Text text, Config& c) {

@@ -261,8 +261,7 @@ void Server::make_policy() {
   settings.local_addresses = addresses_of(locals_);
   for (const ExternalAddress& pair : external_) settings.local_addresses.push_back(pair.shown);
   policy_.emplace(settings);
-  quota_.emplace(QuotaLimits{config_.limits.allocations, config_.limits.allocations_per_user,
-                             config_.limits.allocations_per_client_ip});
+  quota_.emplace(quota_limits_of(config_));
   ports_.emplace(relay_addresses_, config_.relay.ports);
   tcp_ports_.emplace(relay_addresses_, config_.relay.ports);
   const StreamLimits& streams = config_.stream_limits;
@@ -319,6 +318,8 @@ ShardSettings Server::shard_settings(uint8_t shard) const {
   settings.relay.external = ExternalAddresses{external_};
   settings.relay.software = config_.server.software;
   settings.relay.shortcut = config_.relay.shortcut;
+  settings.relay.idle_gives_way = config_.quota.idle_gives_way;
+  settings.relay.ends_at_expiry = config_.auth.end_at_expiry;
   settings.relay.shard = shard;
   settings.relay.shards = workers_;
   settings.relay_socket.receive_buffer = static_cast<int>(config_.server.relay_buffer);

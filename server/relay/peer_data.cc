@@ -23,6 +23,12 @@ Outcome Relay::peer_data(RelayTag tag, const PeerAddress& peer, const IpFields& 
     return Drop{DropReason::ttl_expired};
   }
 
+  const size_t size = packet.size();
+  if (!allocation->spend(Towards::client, size) &&
+      !draw(*allocation, Towards::client, size, now)) {
+    return Drop{DropReason::bandwidth};
+  }
+
   Forward forward{allocation->listener,
                   allocation->five_tuple.client,
                   {},

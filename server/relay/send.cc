@@ -46,7 +46,11 @@ Outcome Relay::send(const Arrival& arrival, const MessageView& message, Now now)
   if (!may_pass(permission->check, peer)) return Drop{DropReason::peer_forbidden};
   if (arrival.ttl == 1) return Drop{DropReason::ttl_expired};
 
-  allocation->traffic.count_to_peer(data->value.size(), now);
+  const size_t size = data->value.size();
+  if (!allocation->spend(Towards::peer, size) && !draw(*allocation, Towards::peer, size, now)) {
+    return Drop{DropReason::bandwidth};
+  }
+  allocation->traffic.count_to_peer(size, now);
   // Of datagrams DONT-FRAGMENT counts from IPv4 to IPv4 only (RFC 8656, Section 14); any
   // translation, IPv6 to IPv6 among them, ignores it (Section 13). From a stream it counts always:
   // no header of the client's says anything else (Section 15).
