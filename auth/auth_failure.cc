@@ -25,6 +25,10 @@ std::string_view name_of(AuthFailure failure) {
       return "expired";
     case AuthFailure::stale_nonce:
       return "stale nonce";
+    case AuthFailure::bad_token:
+      return "bad token";
+    case AuthFailure::unexpected_token:
+      return "unexpected token";
     case AuthFailure::alien_nonce:
       return "alien nonce";
     case AuthFailure::directory_unavailable:

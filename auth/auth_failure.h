@@ -20,6 +20,8 @@ enum class AuthFailure : uint8_t {
   wrong_password,
   expired,
   stale_nonce,
+  bad_token,              ///< an ACCESS-TOKEN that no key of ours opens, or that is not for now
+  unexpected_token,       ///< one that nobody asked for: 420
   alien_nonce,            ///< of another server, key or client
   directory_unavailable,  ///< nobody could say who the users are: 500
   count_,

@@ -1,11 +1,12 @@
 // Authenticator: RFC 8489, Section 9.2.4, check by check.
 //
-// Also: RFC 5389, Section 10.2.2; RFC 8489, Sections 14.3, 14.6, 14.11 and 14.12; RFC 8656,
-// Sections 5 and 6.
+// Also: RFC 7635, Sections 4, 5, 6.1, 7 and 9; RFC 5389, Section 10.2.2; RFC 8489,
+// Sections 14.3, 14.6, 14.11 and 14.12; RFC 8656, Sections 5 and 6.
 #include "auth/authenticator.h"
 
 #include <utility>
 
+#include "auth/opaque_string.h"
 #include "protocol/attributes.h"
 
 namespace uturn {
@@ -97,6 +98,22 @@ bool is_signed_by(const MessageView& request, const Key& key) {
                                                 : verify_integrity(request, key.bytes());
 }
 
+/// Tells tokens apart without telling their keys.
+std::string fingerprint_of(const Key& mac_key) {
+  const auto hash = hmac_sha256(mac_key.bytes(), bytes_of("fingerprint"));
+  std::string text;
+  for (const uint8_t byte : Bytes{hash}.first(8)) {
+    constexpr char kHex[] = "0123456789abcdef";
+    text += {kHex[byte >> 4], kHex[byte & 0xF]};
+  }
+  return text;
+}
+
+/// A key that no password leads to: for the work that an unknown user costs.
+Key nobodys_key(PasswordAlgorithm algorithm, const NonceMint::Settings& nonce) {
+  return Key::derive(algorithm, "", "", text_of(nonce.keys.front().secret));
+}
+
 }  // namespace
 
 /// A request that has everything the mechanism needs, and nothing proved yet. Views the request.
@@ -127,7 +144,9 @@ Authenticator::Authenticator(Settings settings, std::shared_ptr<UserDirectory> s
       nonces_(settings_.nonce),
       static_users_(std::move(static_users)),
       rest_secrets_(std::move(rest_secrets)),
-      directories_(std::move(directories)) {
+      directories_(std::move(directories)),
+      nobodys_md5_key_(nobodys_key(PasswordAlgorithm::md5, settings_.nonce)),
+      nobodys_sha256_key_(nobodys_key(PasswordAlgorithm::sha256, settings_.nonce)) {
   decide_features();
 }
 
@@ -138,9 +157,10 @@ void Authenticator::renew(std::shared_ptr<RestSecrets> rest_secrets) {
 
 void Authenticator::decide_features() {
   // REST secrets can produce any key and enumerate no name.
+  CHECK(!takes_tokens() || settings_.token_keys != nullptr);
   features_ = {.password_algorithms = true,
                .username_anonymity = settings_.announce_username_anonymity &&
-                                     (rest_secrets_ == nullptr || rest_secrets_->size() == 0),
+                                     (rest_secrets_ == nullptr || rest_secrets_->candidates() == 0),
                .sha256 = true};
   const auto restrict_to = [this](const UserDirectory& source) {
     features_.sha256 = features_.sha256 && source.knows_sha256();
@@ -153,12 +173,20 @@ void Authenticator::decide_features() {
 AuthVerdict Authenticator::check(const MessageView& request, const ClientAddress& client,
                                  const Identity* known, DirectoryTicket ticket, Now now) const {
   if (!settings_.required) return Accepted{};
+  const auto token = request.find(AttributeType::access_token);
+  if (token && !takes_tokens()) {  // RFC 7635, Section 7
+    return Rejected{.code = ErrorCode::unknown_attribute, .why = AuthFailure::unexpected_token};
+  }
   auto attempt = read_attempt(request, client, now);
   if (!attempt) return attempt.error();
 
   attempt->has_allocation =
       known != nullptr && known->key && attempt->is_named(known->username, settings_.realm);
-  if (attempt->has_allocation && known->key->algorithm() == attempt->choice.algorithm) {
+  if (token) return check_token(*attempt, token->value);
+  const bool is_key_asked_for =
+      attempt->has_allocation &&
+      (known->is_by_token || known->key->algorithm() == attempt->choice.algorithm);
+  if (is_key_asked_for) {
     if (!is_signed_by(request, *known->key)) return unauthenticated(AuthFailure::wrong_password);
     return check_nonce(*attempt, *known);
   }
@@ -225,6 +253,7 @@ Result<Authenticator::Attempt, Rejected> Authenticator::read_attempt(const Messa
 // then comes before the name for everybody (RFC 8489, Section 9.2.4 has it last), so that the order
 // tells nobody which names are static.
 AuthVerdict Authenticator::ask_sources(const Attempt& attempt, DirectoryTicket ticket) const {
+  if (attempt.userhash.empty() && !is_plausible_name(attempt.username)) return unknown(attempt);
   if (!directories_.empty()) {
     const NonceVerdict nonce = nonces_.check(attempt.nonce, attempt.client, attempt.now);
     if (nonce != NonceVerdict::fresh) return stale(nonce);
@@ -239,11 +268,32 @@ AuthVerdict Authenticator::ask_sources(const Attempt& attempt, DirectoryTicket t
   return ask_directories(attempt, 0, ticket);
 }
 
+// RFC 7635, Section 7, in its order. The mac_key is the HMAC's key as it is: no password algorithm
+// has a say. Of whom there is nothing but the token, so that is who quotas count.
+AuthVerdict Authenticator::check_token(const Attempt& attempt, Bytes token) const {
+  const TokenKey* const key =
+      attempt.userhash.empty() ? settings_.token_keys->find(attempt.username) : nullptr;
+  if (!key || !key->is_valid(attempt.now.calendar)) return unknown(attempt, AuthFailure::bad_token);
+  const auto opened = open_token(token, *key, settings_.token_server_name);
+  if (!opened || !opened->is_valid(attempt.now.calendar)) {
+    return unknown(attempt, AuthFailure::bad_token);
+  }
+  if (!is_signed_by(attempt.request, opened->mac_key)) {
+    return unauthenticated(AuthFailure::wrong_password);
+  }
+  return check_nonce(attempt, {.username = key->kid,
+                               .quota_id = "token " + fingerprint_of(opened->mac_key),
+                               .key = opened->mac_key,
+                               .is_by_token = true,
+                               .credential_class = key->credential_class,
+                               .expires_at = opened->expires_at()});
+}
+
 /// Nothing where no secret fits: then the name may still be a directory's.
 std::optional<AuthVerdict> Authenticator::try_rest_secrets(const Attempt& attempt) const {
   if (rest_secrets_ == nullptr || !attempt.userhash.empty()) return std::nullopt;
-  for (size_t i = 0; i < rest_secrets_->size(); ++i) {
-    const auto user = rest_secrets_->candidate(i, attempt.username);
+  for (size_t i = 0; i < rest_secrets_->candidates(); ++i) {
+    const auto user = rest_secrets_->candidate(i, attempt.username, attempt.choice.algorithm);
     if (!user) return std::nullopt;
     const auto& key = attempt.key_of(*user);
     if (is_signed_by(attempt.request, *key)) return accept(attempt, *user, *key);
@@ -263,12 +313,20 @@ AuthVerdict Authenticator::ask_directories(const Attempt& attempt, size_t from,
     if (std::holds_alternative<UserUnavailable>(found)) return unavailable();
     if (const auto* user = std::get_if<User>(&found)) return verify(attempt, *user);
   }
-  return unauthenticated(AuthFailure::unknown_user);
+  return unknown(attempt);
+}
+
+// As much work as for a user that is known: how long an answer takes tells nobody which names are.
+AuthVerdict Authenticator::unknown(const Attempt& attempt, AuthFailure why) const {
+  const Key& nobodys =
+      attempt.choice.algorithm == PasswordAlgorithm::md5 ? nobodys_md5_key_ : nobodys_sha256_key_;
+  (void)is_signed_by(attempt.request, nobodys);
+  return unauthenticated(why);
 }
 
 AuthVerdict Authenticator::verify(const Attempt& attempt, const User& user) const {
   const auto& key = attempt.key_of(user);
-  if (!key) return unauthenticated(AuthFailure::no_key);
+  if (!key) return unknown(attempt, AuthFailure::no_key);
   if (!is_signed_by(attempt.request, *key)) return unauthenticated(AuthFailure::wrong_password);
   return accept(attempt, user, *key);
 }
@@ -278,11 +336,18 @@ AuthVerdict Authenticator::accept(const Attempt& attempt, const User& user, cons
   if (!attempt.has_allocation && user.expires_at <= attempt.now.calendar) {
     return unauthenticated(AuthFailure::expired);
   }
-  return check_nonce(attempt, {.username = user.username, .quota_id = user.quota_id, .key = key});
+  return check_nonce(attempt, {.username = user.username,
+                               .quota_id = user.quota_id,
+                               .key = key,
+                               .credential_class = user.credential_class,
+                               .expires_at = user.expires_at});
 }
 
 AuthVerdict Authenticator::check_nonce(const Attempt& attempt, Identity identity) const {
   Accepted accepted{.identity = std::move(identity), .integrity = attempt.choice.answer_by};
+  if (accepted.identity.is_by_token && attempt.request.integrity_sha256_offset() != 0) {
+    accepted.integrity = Integrity::sha256;
+  }
   const NonceVerdict nonce = nonces_.check(attempt.nonce, attempt.client, attempt.now);
   if (nonce == NonceVerdict::fresh) return accepted;
   Rejected rejected = stale(nonce);
@@ -296,6 +361,9 @@ void Authenticator::add_challenge(MessageBuilder& answer, const ClientAddress& c
   answer.add_text(AttributeType::realm, settings_.realm)
       .add_text(AttributeType::nonce, nonces_.mint(nonce, client, features_, now))
       .add_password_algorithms(algorithms_announced(features_));
+  if (takes_tokens()) {
+    answer.add_text(AttributeType::third_party_authorization, settings_.token_server_name);
+  }
 }
 
 }  // namespace uturn

@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "auth/access_token.h"
 #include "auth/auth_failure.h"
 #include "auth/nonce.h"
 #include "auth/rest_secrets.h"
@@ -23,8 +24,11 @@ namespace uturn {
 /// Who somebody has proved to be; an allocation keeps it.
 struct Identity {
   std::string username;
-  std::string quota_id{};    ///< empty: nobody to count by
-  std::optional<Key> key{};  ///< what answers are signed with; none under --no-auth
+  std::string quota_id{};          ///< empty: nobody to count by
+  std::optional<Key> key{};        ///< what answers are signed with; none under --no-auth
+  bool is_by_token = false;        ///< RFC 7635: `username` is the kid, and `key` the token's
+  std::string credential_class{};  ///< whose limits count (CredentialClass)
+  CalendarTime expires_at = CalendarTime::max();  ///< of the credential
 };
 
 struct Accepted {
@@ -60,7 +64,9 @@ class Authenticator {
  public:
   struct Settings {
     std::string realm;
-    bool required = true;  ///< false: --no-auth, everybody is accepted without identity
+    bool required = true;             ///< false: --no-auth, everybody is accepted without identity
+    std::string token_server_name{};  ///< THIRD-PARTY-AUTHORIZATION; empty: no tokens are taken
+    std::shared_ptr<const TokenKeys> token_keys{};
     bool announce_username_anonymity = false;  ///< and only where every source can enumerate
     NonceMint::Settings nonce;
   };
@@ -76,6 +82,8 @@ class Authenticator {
   /// where the request asks for another algorithm than that key's (the list may have changed with a
   /// reload) are the sources asked again, and the expiry still is not. Another name is
   /// authenticated like a new one; that it is the wrong one (441) is for the caller to say.
+  ///
+  /// With an ACCESS-TOKEN the token says who is there (RFC 7635, Section 7), whatever is known.
   AuthVerdict check(const MessageView& request, const ClientAddress& client, const Identity* known,
                     DirectoryTicket ticket, Now now) const;
   /// The same checks, with the answer that was pending. With `asked`, a user unknown there is
@@ -95,6 +103,7 @@ class Authenticator {
   SecurityFeatures features() const { return features_; }
   const std::string& realm() const { return settings_.realm; }
   bool is_required() const { return settings_.required; }
+  bool takes_tokens() const { return !settings_.token_server_name.empty(); }
 
  private:
   void decide_features();
@@ -104,6 +113,8 @@ class Authenticator {
   AuthVerdict ask_sources(const Attempt& attempt, DirectoryTicket ticket) const;
   std::optional<AuthVerdict> try_rest_secrets(const Attempt& attempt) const;
   AuthVerdict ask_directories(const Attempt& attempt, size_t from, DirectoryTicket ticket) const;
+  AuthVerdict check_token(const Attempt& attempt, Bytes token) const;
+  AuthVerdict unknown(const Attempt& attempt, AuthFailure why = AuthFailure::unknown_user) const;
   AuthVerdict verify(const Attempt& attempt, const User& user) const;
   AuthVerdict accept(const Attempt& attempt, const User& user, const Key& key) const;
   AuthVerdict check_nonce(const Attempt& attempt, Identity identity) const;
@@ -113,6 +124,8 @@ class Authenticator {
   std::shared_ptr<UserDirectory> static_users_;
   std::shared_ptr<RestSecrets> rest_secrets_;
   std::vector<std::shared_ptr<UserDirectory>> directories_;
+  Key nobodys_md5_key_;
+  Key nobodys_sha256_key_;
   SecurityFeatures features_;
 };
 

@@ -60,7 +60,10 @@ Key Key::derive(PasswordAlgorithm algorithm, std::string_view username, std::str
                 std::string_view password) {
   Key key;
   key.algorithm_ = algorithm;
-  key.bytes_ = hash_joined_by_colons(algorithm, {username, realm, password});
+  auto hash = hash_joined_by_colons(algorithm, {username, realm, password});
+  key.size_ = algorithm == PasswordAlgorithm::md5 ? 16 : 32;
+  std::copy_n(hash.begin(), key.size_, key.bytes_.begin());
+  OPENSSL_cleanse(hash.data(), hash.size());
   return key;
 }
 
@@ -69,6 +72,7 @@ std::optional<Key> Key::from_hex(std::string_view hex) {
   if (hex.size() != 32 && hex.size() != 64) return std::nullopt;
   Key key;
   key.algorithm_ = hex.size() == 32 ? PasswordAlgorithm::md5 : PasswordAlgorithm::sha256;
+  key.size_ = static_cast<uint8_t>(hex.size() / 2);
   for (size_t i = 0; i < hex.size() / 2; ++i) {
     const auto high = value_of_hex_digit(hex[2 * i]);
     const auto low = value_of_hex_digit(hex[2 * i + 1]);
@@ -78,10 +82,19 @@ std::optional<Key> Key::from_hex(std::string_view hex) {
   return key;
 }
 
+std::optional<Key> Key::from_mac_key(Bytes mac_key) {
+  if (mac_key.empty() || mac_key.size() > kMaxSize) return std::nullopt;
+  Key key;
+  key.size_ = static_cast<uint8_t>(mac_key.size());
+  std::ranges::copy(mac_key, key.bytes_.begin());
+  return key;
+}
+
 Key::~Key() { OPENSSL_cleanse(bytes_.data(), bytes_.size()); }
 
 bool operator==(const Key& a, const Key& b) {
-  return a.algorithm_ == b.algorithm_ && equal_in_constant_time(a.bytes_, b.bytes_);
+  return a.algorithm_ == b.algorithm_ && a.size_ == b.size_ &&
+         equal_in_constant_time(a.bytes_, b.bytes_);
 }
 
 std::array<uint8_t, 32> userhash(std::string_view username, std::string_view realm) {

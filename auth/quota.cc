@@ -1,6 +1,7 @@
-// QuotaLedger: counts under a lock, and leases that give their count back.
+// QuotaLedger: counts under a lock, buckets without one, and leases that give back what they took.
 #include "auth/quota.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace uturn {
@@ -31,21 +32,75 @@ IpAddress quota_network(const IpAddress& client) {
   return IpAddress::v6(prefix);
 }
 
-QuotaLease::QuotaLease(QuotaLease&& other) noexcept
-    : ledger_(std::exchange(other.ledger_, nullptr)),
-      user_(std::move(other.user_)),
-      network_(other.network_) {}
+QuotaAccount::QuotaAccount(const CredentialClass& limits, Instant now) {
+  if (limits.bandwidth != 0) {
+    for (auto& bucket : buckets_) bucket.emplace(limits.bandwidth);
+  }
+  if (limits.bytes != 0) allowance_.emplace(limits.bytes);
+  remembers_ = limits.bytes != 0 || limits.time != std::chrono::seconds{0};
+  if (limits.time != std::chrono::seconds{0}) ends_at_ = now + limits.time;
+  if (remembers_) begins_anew_at_ = now + std::max(limits.every, limits.time);
+}
+
+QuotaLease::QuotaLease(QuotaLease&& other) noexcept { *this = std::move(other); }
 
 QuotaLease& QuotaLease::operator=(QuotaLease&& other) noexcept {
-  QuotaLease taken{std::move(other)};  // first, so that a lease moved to itself stays held
-  std::swap(ledger_, taken.ledger_);
-  std::swap(user_, taken.user_);
-  std::swap(network_, taken.network_);
+  if (this == &other) return *this;
+  if (ledger_ != nullptr) ledger_->give_back(*this);
+  ledger_ = std::exchange(other.ledger_, nullptr);
+  account_ = std::move(other.account_);
+  user_ = std::move(other.user_);
+  network_ = other.network_;
+  holder_ = std::exchange(other.holder_, std::nullopt);
+  buckets_ = other.buckets_;
+  has_bandwidth_limit_ = other.has_bandwidth_limit_;
+  refused_by_ = other.refused_by_;
   return *this;
 }
 
 QuotaLease::~QuotaLease() {
-  if (ledger_ != nullptr) ledger_->give_back(user_, network_);
+  if (ledger_ != nullptr) ledger_->give_back(*this);
+}
+
+void QuotaLease::name_holder(QuotaHolder holder) {
+  if (ledger_ != nullptr && !user_.empty()) ledger_->add_holder(*this, holder);
+}
+
+int64_t QuotaLease::draw(Towards towards, int64_t needed, Instant now, BandwidthLimit& limit) {
+  constexpr int64_t kLot = 16'384;  // what is drawn ahead lies idle where an allocation is silent
+  if (ledger_ == nullptr) return needed;
+  const auto direction = static_cast<size_t>(towards);
+  const int64_t wanted = std::max(needed, kLot);
+  int64_t granted = wanted;
+  const auto restrict_to = [&](int64_t there, BandwidthLimit whose) {
+    if (there < granted && there < needed) limit = whose;
+    granted = std::min(granted, there);
+  };
+  // Each gives what the one before it left, and takes back what the next one did not.
+  auto& own = buckets_[direction];
+  auto& of_user = account_->buckets_[direction];
+  auto& of_server = ledger_->buckets_[direction];
+  const int64_t from_own = own ? own->take(granted, now) : granted;
+  restrict_to(from_own, BandwidthLimit::allocation);
+  const int64_t from_user = of_user ? of_user->take(granted, now) : granted;
+  restrict_to(from_user, BandwidthLimit::user);
+  const int64_t from_server = of_server ? of_server->take(granted, now) : granted;
+  restrict_to(from_server, BandwidthLimit::server);
+  auto& allowance = account_->allowance_;
+  restrict_to(allowance ? allowance->take(granted) : granted, BandwidthLimit::bytes);
+  if (granted < needed) {  // a part is of no use to a packet
+    if (allowance && limit != BandwidthLimit::bytes) allowance->give_back(granted);
+    granted = 0;
+  }
+  if (own) own->give_back(from_own - granted);
+  if (of_user) of_user->give_back(from_user - granted);
+  if (of_server) of_server->give_back(from_server - granted);
+  return granted;
+}
+
+QuotaLedger::QuotaLedger(QuotaLimits limits) : limits_(std::move(limits)) {
+  if (limits_.bandwidth == 0) return;
+  for (auto& bucket : buckets_) bucket.emplace(limits_.bandwidth);
 }
 
 void QuotaLedger::set_limits(const QuotaLimits& limits) {
@@ -55,30 +110,100 @@ void QuotaLedger::set_limits(const QuotaLimits& limits) {
 
 QuotaLedger::~QuotaLedger() { CHECK(held_ == 0); }
 
-QuotaLease QuotaLedger::take(std::string_view quota_id, const IpAddress& client) {
-  const IpAddress network = quota_network(client);
-  const bool has_user = !quota_id.empty();
-  const bool has_network = !client.is_unspecified();
-
-  const std::scoped_lock lock{mutex_};
-  if (held_ >= limits_.allocations) return {};
-  if (has_user && is_reached(limits_.allocations_per_user, count_in(by_user_, quota_id))) return {};
-  if (has_network &&
-      is_reached(limits_.allocations_per_client_ip, count_in(by_network_, network))) {
-    return {};
+CredentialClass QuotaLedger::limits_of(std::string_view credential_class) const {
+  CredentialClass limits;
+  const auto known = limits_.classes.find(credential_class);
+  if (known != limits_.classes.end()) limits = known->second;
+  if (limits.allocations == 0) limits.allocations = limits_.allocations_per_user;
+  if (limits.bandwidth == 0) limits.bandwidth = limits_.bandwidth_per_user;
+  if (limits.bandwidth_per_allocation == 0) {
+    limits.bandwidth_per_allocation = limits_.bandwidth_per_allocation;
   }
-  ++held_;
-  if (has_user) ++by_user_.try_emplace(std::string{quota_id}).first->second;
-  if (has_network) ++by_network_[network];
-  return QuotaLease{this, quota_id, has_network ? network : IpAddress{}};
+  return limits;
 }
 
-void QuotaLedger::give_back(const std::string& quota_id, const IpAddress& network) {
+QuotaLease QuotaLedger::take(const QuotaClaim& claim) {
+  const IpAddress network = quota_network(claim.client);
+  const bool has_user = !claim.user.empty();
+  const bool has_network = !claim.client.is_unspecified();
+  const CredentialClass limits = limits_of(claim.credential_class);
+
   const std::scoped_lock lock{mutex_};
-  CHECK(held_ > 0);
+  forget_until(claim.now);
+  if (held_ >= limits_.allocations) return QuotaLease{QuotaLimit::server};
+  std::shared_ptr<QuotaAccount> account;
+  if (const auto known = by_user_.find(claim.user); has_user && known != by_user_.end()) {
+    account = known->second;
+    if (is_reached(limits.allocations, account->held_)) return QuotaLease{QuotaLimit::user};
+    const bool is_spent =
+        (account->allowance_ && account->allowance_->is_spent()) || account->ends_at_ <= claim.now;
+    if (is_spent) return QuotaLease{QuotaLimit::spent};
+  }
+  if (has_network &&
+      is_reached(limits_.allocations_per_client_ip, count_in(by_network_, network))) {
+    return QuotaLease{QuotaLimit::network};
+  }
+
+  if (!account) {
+    account = std::make_shared<QuotaAccount>(limits, claim.now);
+    if (has_user) by_user_.emplace(std::string{claim.user}, account);
+    if (has_user && account->remembers_) {
+      to_forget_.emplace(account->begins_anew_at_, std::string{claim.user});
+    }
+  }
+  ++held_;
+  ++account->held_;
+  if (has_network) ++by_network_[network];
+  QuotaLease lease;
+  lease.ledger_ = this;
+  lease.account_ = std::move(account);
+  lease.user_ = claim.user;
+  lease.network_ = has_network ? network : IpAddress{};
+  if (limits.bandwidth_per_allocation != 0) {
+    for (auto& bucket : lease.buckets_) bucket.emplace(limits.bandwidth_per_allocation);
+  }
+  lease.has_bandwidth_limit_ = limits.bandwidth_per_allocation != 0 ||
+                               lease.account_->buckets_[0].has_value() ||
+                               lease.account_->allowance_.has_value() || limits_.bandwidth != 0;
+  return lease;
+}
+
+// Who has used up a class's bytes or time stays known until they begin anew.
+void QuotaLedger::give_back(const QuotaLease& lease) {
+  const std::scoped_lock lock{mutex_};
+  CHECK(held_ > 0 && lease.account_->held_ > 0);
   --held_;
-  if (!quota_id.empty()) count_down(by_user_, quota_id);
-  if (network != IpAddress{}) count_down(by_network_, network);
+  --lease.account_->held_;
+  if (lease.holder_) std::erase(lease.account_->holders_, *lease.holder_);
+  if (lease.network_ != IpAddress{}) count_down(by_network_, lease.network_);
+  if (lease.account_->held_ > 0 || lease.account_->remembers_) return;
+  const auto known = by_user_.find(lease.user_);
+  if (known != by_user_.end() && known->second == lease.account_) by_user_.erase(known);
+}
+
+void QuotaLedger::add_holder(QuotaLease& lease, QuotaHolder holder) {
+  const std::scoped_lock lock{mutex_};
+  lease.holder_ = holder;
+  lease.account_->holders_.push_back(holder);
+}
+
+// Allocations that outlive their account's turn keep it: what they hold counts on.
+void QuotaLedger::forget_until(Instant now) {
+  while (!to_forget_.empty() &&
+         (to_forget_.begin()->first <= now || to_forget_.size() > kRemembered)) {
+    const auto known = by_user_.find(to_forget_.begin()->second);
+    if (known != by_user_.end()) {
+      known->second->remembers_ = false;
+      if (known->second->held_ == 0) by_user_.erase(known);
+    }
+    to_forget_.erase(to_forget_.begin());
+  }
+}
+
+std::vector<QuotaHolder> QuotaLedger::holders_of(std::string_view user) const {
+  const std::scoped_lock lock{mutex_};
+  const auto known = by_user_.find(user);
+  return known == by_user_.end() ? std::vector<QuotaHolder>{} : known->second->holders_;
 }
 
 uint32_t QuotaLedger::held() const {
@@ -86,9 +211,10 @@ uint32_t QuotaLedger::held() const {
   return held_;
 }
 
-uint32_t QuotaLedger::held_by(std::string_view quota_id) const {
+uint32_t QuotaLedger::held_by(std::string_view user) const {
   const std::scoped_lock lock{mutex_};
-  return count_in(by_user_, quota_id);
+  const auto known = by_user_.find(user);
+  return known == by_user_.end() ? 0 : known->second->held_;
 }
 
 uint32_t QuotaLedger::held_from(const IpAddress& client) const {
@@ -98,7 +224,8 @@ uint32_t QuotaLedger::held_from(const IpAddress& client) const {
 
 size_t QuotaLedger::users() const {
   const std::scoped_lock lock{mutex_};
-  return by_user_.size();
+  return static_cast<size_t>(
+      std::ranges::count_if(by_user_, [](const auto& user) { return user.second->held_ > 0; }));
 }
 
 size_t QuotaLedger::networks() const {

@@ -45,18 +45,30 @@ std::string make_rest_name(CalendarTime expires_at, std::string_view id, char se
   return name;
 }
 
-std::string rest_password(std::string_view secret, std::string_view username) {
-  auto mac = hmac_sha1(bytes_of(secret), bytes_of(username));
-  std::array<uint8_t, 29> text{};  // 28 characters and OpenSSL's final zero
-  const int size = EVP_EncodeBlock(text.data(), mac.data(), static_cast<int>(mac.size()));
+std::string rest_password(std::string_view secret, std::string_view username, RestHash hash) {
+  std::array<uint8_t, 32> mac{};
+  size_t mac_size = 20;
+  if (hash == RestHash::sha256) {
+    mac = hmac_sha256(bytes_of(secret), bytes_of(username));
+    mac_size = mac.size();
+  } else {
+    std::ranges::copy(hmac_sha1(bytes_of(secret), bytes_of(username)), mac.begin());
+  }
+  std::array<uint8_t, 45> text{};  // 44 characters and OpenSSL's final zero
+  const int size = EVP_EncodeBlock(text.data(), mac.data(), static_cast<int>(mac_size));
   std::string password{text_of(Bytes{text}.first(static_cast<size_t>(size)))};
   OPENSSL_cleanse(mac.data(), mac.size());
   OPENSSL_cleanse(text.data(), text.size());
   return password;
 }
 
-RestSecrets::RestSecrets(std::string realm, std::vector<std::string> secrets, char separator)
-    : realm_(std::move(realm)), secrets_(std::move(secrets)), separator_(separator) {
+RestSecrets::RestSecrets(std::string realm, std::vector<std::string> secrets, RestOptions options,
+                         std::vector<std::string> classes)
+    : realm_(std::move(realm)),
+      secrets_(std::move(secrets)),
+      classes_(std::move(classes)),
+      options_(options) {
+  classes_.resize(secrets_.size());
   CHECK(secrets_.size() <= kMaxSecrets);
 }
 
@@ -64,16 +76,23 @@ RestSecrets::~RestSecrets() {
   for (std::string& secret : secrets_) OPENSSL_cleanse(secret.data(), secret.size());
 }
 
-std::optional<User> RestSecrets::candidate(size_t index, std::string_view username) const {
-  CHECK(index < secrets_.size());
-  const auto name = parse_rest_name(username, separator_);
+std::optional<User> RestSecrets::candidate(size_t index, std::string_view username,
+                                           PasswordAlgorithm algorithm) const {
+  CHECK(index < candidates());
+  const auto name = parse_rest_name(username, options_.separator);
   if (!name) return std::nullopt;
-  std::string password = rest_password(secrets_[index], username);
+  // Every secret by the first hash, then every secret by the second.
+  const bool is_second_round = index >= secrets_.size();
+  const RestHash hash = is_second_round ? RestHash::sha256 : options_.hash;
+  const size_t secret = index % secrets_.size();
+  std::string password = rest_password(secrets_[secret], username, hash);
+  const bool never = name->expires_at > CalendarTime::max() - options_.grace;
   User user{.username = std::string{username},
             .quota_id = std::string{name->id},
-            .md5 = Key::derive(PasswordAlgorithm::md5, username, realm_, password),
-            .sha256 = Key::derive(PasswordAlgorithm::sha256, username, realm_, password),
-            .expires_at = name->expires_at};
+            .expires_at = never ? CalendarTime::max() : name->expires_at + options_.grace,
+            .credential_class = classes_[secret]};
+  (algorithm == PasswordAlgorithm::md5 ? user.md5 : user.sha256) =
+      Key::derive(algorithm, username, realm_, password);
   OPENSSL_cleanse(password.data(), password.size());
   return user;
 }

@@ -12,16 +12,21 @@ std::string hash_text(std::string_view username, std::string_view realm) {
 
 }  // namespace
 
-void StaticUsers::add_password(std::string_view username, std::string_view password) {
+void StaticUsers::add_password(std::string_view username, std::string_view password,
+                               std::string_view credential_class) {
   add(User{.username = std::string{username},
            .quota_id = std::string{username},
            .md5 = Key::derive(PasswordAlgorithm::md5, username, realm_, password),
-           .sha256 = Key::derive(PasswordAlgorithm::sha256, username, realm_, password)});
+           .sha256 = Key::derive(PasswordAlgorithm::sha256, username, realm_, password),
+           .credential_class = std::string{credential_class}});
 }
 
-void StaticUsers::add_key(std::string_view username, const Key& key) {
+void StaticUsers::add_key(std::string_view username, const Key& key,
+                          std::string_view credential_class) {
   // A second key of the other kind completes the first: such a user has both algorithms.
-  User user{.username = std::string{username}, .quota_id = std::string{username}};
+  User user{.username = std::string{username},
+            .quota_id = std::string{username},
+            .credential_class = std::string{credential_class}};
   if (const auto it = users_.find(user.username); it != users_.end()) user = it->second;
   (key.algorithm() == PasswordAlgorithm::md5 ? user.md5 : user.sha256) = key;
   add(std::move(user));

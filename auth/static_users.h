@@ -13,8 +13,11 @@ class StaticUsers final : public UserDirectory {
  public:
   explicit StaticUsers(std::string realm) : realm_(std::move(realm)) {}
 
-  void add_password(std::string_view username, std::string_view password);  ///< keeps keys only
-  void add_key(std::string_view username, const Key& key);  ///< one of each algorithm at the most
+  /// Keeps keys only.
+  void add_password(std::string_view username, std::string_view password,
+                    std::string_view credential_class = {});
+  /// One of each algorithm at the most.
+  void add_key(std::string_view username, const Key& key, std::string_view credential_class = {});
   size_t size() const { return users_.size(); }
 
   UserLookup look_up(const UserQuestion& question, DirectoryTicket ticket, Now now) override;

@@ -22,6 +22,7 @@ struct User {
   std::optional<Key> md5{};
   std::optional<Key> sha256{};
   CalendarTime expires_at = CalendarTime::max();  ///< TURN REST: the credential ends then
+  std::string credential_class{};                 ///< whose limits count; empty: everybody's
 };
 
 /// Names the request that waits for an answer; the relay gives it out (a PendingId packed into 64

@@ -1,10 +1,13 @@
 // LongTermCredentials: challenges taken, requests signed, responses verified.
+//
+// Also: RFC 8489, Sections 9.2.2, 14.3 and 14.4.
 #include "client/long_term_credentials.h"
 
 #include <openssl/crypto.h>
 
 #include <utility>
 
+#include "auth/opaque_string.h"
 #include "client/nonce_cookie.h"
 
 namespace uturn {
@@ -49,14 +52,16 @@ std::optional<std::string_view> text_in(const MessageView& message, AttributeTyp
 }  // namespace
 
 LongTermCredentials::LongTermCredentials(std::string username, std::string password)
-    : username_(std::move(username)), password_(std::move(password)) {}
+    : username_(opaque_string_or_same(username)), password_(opaque_string_or_same(password)) {
+  OPENSSL_cleanse(password.data(), password.size());
+}
 
 LongTermCredentials::~LongTermCredentials() { OPENSSL_cleanse(password_.data(), password_.size()); }
 
 void LongTermCredentials::sign(MessageBuilder& request) const {
   CHECK(can_sign());
   if (sends_userhash_) {
-    request.add(AttributeType::userhash, userhash(username_, realm_));
+    request.add(AttributeType::userhash, userhash(username_, opaque_string_or_same(realm_)));
   } else {
     request.add_text(AttributeType::username, username_);
   }
@@ -110,7 +115,8 @@ Challenge LongTermCredentials::take_challenge(const MessageView& response, bool 
   offered_algorithms_.clear();
   if (offered) offered_algorithms_.assign(offered->value.begin(), offered->value.end());
   if (!same_key) {
-    key_ = Key::derive(algorithm_.value_or(PasswordAlgorithm::md5), username_, realm_, password_);
+    key_ = Key::derive(algorithm_.value_or(PasswordAlgorithm::md5), username_,
+                       opaque_string_or_same(realm_), password_);
   }
   return Challenge::retry;
 }

@@ -25,8 +25,9 @@ enum class Challenge : uint8_t {
   malformed,            ///< no realm or no nonce, or longer than text may be
 };
 
-/// A name and a password, and what one server has told about its realm. Texts are taken as they are
-/// (already prepared with OpaqueString). Never printed; the password is wiped when it goes.
+/// A name and a password, and what one server has told about its realm. All three are prepared with
+/// OpaqueString (RFC 8489, Section 9.2.2); what that does not allow is taken as it is, for servers
+/// that know nothing of it. Never printed; the password is wiped when it goes.
 class LongTermCredentials {
  public:
   LongTermCredentials() = default;  ///< none: a challenge ends the request

@@ -13,7 +13,7 @@ build_packages=(
   g++ cmake ninja-build ccache pkg-config make
   liburing-dev libssl-dev libyaml-cpp-dev libcli11-dev libspdlog-dev libfmt-dev nlohmann-json3-dev
   libcurl4-openssl-dev zlib1g-dev libsqlite3-dev libpq-dev libmariadb-dev libhiredis-dev libboost-dev
-  prometheus-cpp-dev libsystemd-dev
+  prometheus-cpp-dev libsystemd-dev libutf8proc-dev
 )
 test_packages=(
   libgtest-dev libgmock-dev

@@ -9,8 +9,9 @@ namespace {
 std::shared_ptr<StaticUsers> make_static_users(const Config& config) {
   auto users = std::make_shared<StaticUsers>(config.server.realm);
   for (const auto& [name, user] : config.auth.users) {
-    if (!user.password.empty()) users->add_password(name, user.password.reveal());
-    for (const Key& key : user.keys) users->add_key(name, key);
+    if (!user.password.empty())
+      users->add_password(name, user.password.reveal(), user.credential_class);
+    for (const Key& key : user.keys) users->add_key(name, key, user.credential_class);
   }
   return users;
 }
@@ -28,8 +29,8 @@ std::shared_ptr<RestSecrets> make_rest_secrets(const Config& config,
     }
   }
   if (secrets.empty()) return nullptr;
-  return std::make_shared<RestSecrets>(config.server.realm, std::move(secrets),
-                                       config.auth.rest_separator);
+  return std::make_shared<RestSecrets>(config.server.realm, std::move(secrets), config.auth.rest,
+                                       config.auth.secret_classes);
 }
 
 std::unique_ptr<Authenticator> make_authenticator(
@@ -39,6 +40,11 @@ std::unique_ptr<Authenticator> make_authenticator(
   settings.realm = config.server.realm;
   settings.required = config.auth.required;
   settings.announce_username_anonymity = config.auth.username_anonymity;
+  if (!config.auth.oauth.keys.empty()) {
+    const std::string& name = config.auth.oauth.server_name;
+    settings.token_server_name = name.empty() ? config.server.realm : name;
+    settings.token_keys = std::make_shared<ListedTokenKeys>(config.auth.oauth.keys);
+  }
   settings.nonce.keys = std::move(keys);
   settings.nonce.lifetime = config.auth.nonce_lifetime;
   settings.nonce.bit_order = config.auth.feature_bit_order;

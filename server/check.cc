@@ -98,8 +98,13 @@ std::string explain_sources(const Config& config) {
     text += " TURN REST names by " + std::to_string(count) + (count == 1 ? " secret" : " secrets");
   }
   if (const auto url = DatabaseUrl::parse(config.auth.database.reveal())) {
-    if (!config.auth.users.empty() || !config.auth.secrets.empty()) text += ", then";
+    if (!text.ends_with(':')) text += ", then";
     text += " those of " + url->to_string() + ", and TURN REST names by its secrets";
+  }
+  if (!config.auth.oauth.keys.empty()) {
+    if (!text.ends_with(':')) text += ", then";
+    const size_t count = config.auth.oauth.keys.size();
+    text += " access tokens by " + std::to_string(count) + (count == 1 ? " key" : " keys");
   }
   return text + ", in realm " + config.server.realm;
 }

@@ -71,4 +71,14 @@ std::vector<ListenerUri> default_listeners() {
           {Transport::tcp, {IpAddress::any(AddressFamily::ipv6), kPort}}};
 }
 
+QuotaLimits quota_limits_of(const Config& config) {
+  return {.allocations = config.limits.allocations,
+          .allocations_per_user = config.limits.allocations_per_user,
+          .allocations_per_client_ip = config.limits.allocations_per_client_ip,
+          .bandwidth = config.quota.bandwidth,
+          .bandwidth_per_user = config.quota.bandwidth_per_user,
+          .bandwidth_per_allocation = config.quota.bandwidth_per_allocation,
+          .classes = config.quota.classes};
+}
+
 }  // namespace uturn

@@ -7,9 +7,12 @@
 #include <string>
 #include <vector>
 
+#include "auth/access_token.h"
 #include "auth/address_range.h"
 #include "auth/key.h"
 #include "auth/nonce.h"
+#include "auth/quota.h"
+#include "auth/rest_secrets.h"
 #include "io/make_loop.h"
 #include "io/tls_context.h"
 #include "protocol/channel_data.h"
@@ -69,8 +72,9 @@ struct ComponentLevel {
 
 /// A user written into the configuration: a password, or keys (RFC 8489, Section 18.5.1).
 struct StaticUser {
-  Secret password;        ///< empty where keys are given
-  std::vector<Key> keys;  ///< one per password algorithm at the most
+  Secret password;               ///< empty where keys are given
+  std::vector<Key> keys;         ///< one per password algorithm at the most
+  std::string credential_class;  ///< of limits.classes; empty: everybody's limits
   friend bool operator==(const StaticUser&, const StaticUser&) = default;
 };
 
@@ -105,20 +109,30 @@ struct PeerConfig {
   std::vector<AddressRange> deny;
 };
 
+/// Third-party authorization (RFC 7635).
+struct OauthConfig {
+  std::string server_name;     ///< told to clients, and bound into tokens; empty: the realm
+  std::vector<TokenKey> keys;  ///< empty: no tokens are taken
+};
+
 struct AuthConfig {
   bool required = true;  ///< false: --no-auth
   std::map<std::string, StaticUser> users;
-  std::vector<Secret> secrets;  ///< TURN REST API
-  Secret database;              ///< a DatabaseUrl, password and all; empty: none
+  std::vector<Secret> secrets;              ///< TURN REST API
+  std::vector<std::string> secret_classes;  ///< of limits.classes, for each secret; empty: none
+  Secret database;                          ///< a DatabaseUrl, password and all; empty: none
   DirectoryConfig directory;
   WebhookConfig webhook;
-  char rest_separator = ':';
+  RestOptions rest;
   Duration nonce_lifetime = std::chrono::hours(1);
   FeatureBitOrder feature_bit_order = FeatureBitOrder::erratum_6290;
   bool username_anonymity = false;
+  OauthConfig oauth;
+  bool end_at_expiry = false;  ///< of a credential: running allocations end too
 
   bool has_source() const {
-    return !users.empty() || !secrets.empty() || !database.empty() || !webhook.url.empty();
+    return !users.empty() || !secrets.empty() || !oauth.keys.empty() || !database.empty() ||
+           !webhook.url.empty();
   }
 };
 
@@ -163,6 +177,15 @@ struct AdminConfig {
   std::string socket = "/run/uturn/admin.sock";  ///< empty: none
 };
 
+/// What quotas know besides Limits: bytes a second in each direction, 0 without limit; classes.
+struct QuotaConfig {
+  uint64_t bandwidth = 0;  ///< of the process
+  uint64_t bandwidth_per_user = 0;
+  uint64_t bandwidth_per_allocation = 0;
+  bool idle_gives_way = true;
+  std::map<std::string, CredentialClass, std::less<>> classes;
+};
+
 struct LogConfig {
   LogLevel level = LogLevel::info;
   LogFormat format = LogFormat::text;
@@ -196,6 +219,10 @@ struct StartConfig {
 /// `default_listeners()` are port 3478 of every address, over UDP and TCP.
 std::vector<ListenerUri> default_listeners();
 
+struct Config;
+/// Of the whole process.
+QuotaLimits quota_limits_of(const Config& config);
+
 struct Config {
   ServerConfig server;
   std::vector<ListenerUri> listeners = default_listeners();
@@ -204,6 +231,7 @@ struct Config {
   AuthConfig auth;
   Limits limits;
   StreamLimits stream_limits;
+  QuotaConfig quota;
   TlsConfig tls;
   ProxyConfig proxy;
   AdminConfig admin;

@@ -16,6 +16,20 @@ void check_run_as(const ServerConfig& server, ConfigProblems& problems) {
   if (!account) problems.push_back({"", "", account.error()});
 }
 
+void check_classes(const Config& config, ConfigProblems& problems) {
+  const auto check = [&](const std::string& name, const std::string& where) {
+    if (name.empty() || config.quota.classes.contains(name)) return;
+    problems.push_back({"", where, "there is no class " + name + " in limits.classes"});
+  };
+  for (const auto& [name, user] : config.auth.users) {
+    check(user.credential_class, "auth.users." + name);
+  }
+  for (const TokenKey& key : config.auth.oauth.keys) {
+    check(key.credential_class, "auth.oauth.keys");
+  }
+  for (const std::string& name : config.auth.secret_classes) check(name, "auth.secrets");
+}
+
 /// Where the addresses are chosen, the start checks the same (Server::choose_relay_addresses).
 void check_relay(const RelayConfig& relay, ConfigProblems& problems) {
   if (relay.addresses.empty()) return;
@@ -64,6 +78,7 @@ ConfigProblems find_contradictions(const Config& config) {
                         "nobody could log in: add users or secrets (--user NAME:PASSWORD, "
                         "--auth-secret S), or say --no-auth to relay for everybody"});
   }
+  check_classes(config, problems);
   check_run_as(config.server, problems);
   check_relay(config.relay, problems);
   check_credentials(config, problems);

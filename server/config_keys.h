@@ -17,6 +17,9 @@ struct ConfigKey {
     text,
     list,          ///< of texts
     users,         ///< a map of user names
+    secrets,       ///< a list of texts, or of maps that say a class as well
+    token_keys,    ///< a list of maps, each a TokenKey
+    classes,       ///< a map of names, each a CredentialClass
     certificates,  ///< a list of maps, each a CertificateFiles
     api_keys,      ///< a map of names, each an ApiKey
     unserved,      ///< known, so that the frame is stable, and refused

@@ -5,6 +5,7 @@
 
 #include "server/config_keys.h"
 #include "server/config_texts.h"
+#include "server/config_values.h"
 
 namespace uturn {
 namespace {
@@ -20,7 +21,41 @@ std::string print_users(const std::map<std::string, StaticUser>& users, const st
   std::string out = "\n";
   for (const auto& [name, user] : users) {
     const char* part = user.keys.empty() ? "password" : "key";
-    out += indent + quoted(name) + ": {" + part + ": \"" + std::string(kMasked) + "\"}\n";
+    out += indent + quoted(name) + ": {" + part + ": \"" + std::string(kMasked) + "\"";
+    if (!user.credential_class.empty()) out += ", class: " + quoted(user.credential_class);
+    out += "}\n";
+  }
+  return out;
+}
+
+std::string print_token_keys(const std::vector<TokenKey>& keys, const std::string& indent) {
+  if (keys.empty()) return " []\n";
+  std::string out = "\n";
+  for (const TokenKey& key : keys) {
+    out += indent + "- {kid: " + quoted(key.kid) + ", key: \"" + std::string(kMasked) +
+           "\", algorithm: " + print_word(kTokenAlgorithmWords, key.algorithm);
+    if (key.not_before != CalendarTime{}) {
+      out += ", not_before: " + std::to_string(key.not_before.time_since_epoch().count());
+    }
+    if (key.expires_at != CalendarTime::max()) {
+      out += ", expires: " + std::to_string(key.expires_at.time_since_epoch().count());
+    }
+    if (!key.credential_class.empty()) out += ", class: " + quoted(key.credential_class);
+    out += "}\n";
+  }
+  return out;
+}
+
+std::string print_classes(const std::map<std::string, CredentialClass, std::less<>>& classes,
+                          const std::string& indent) {
+  if (classes.empty()) return " {}\n";
+  std::string out = "\n";
+  for (const auto& [name, limits] : classes) {
+    out += indent + quoted(name) + ": {allocations: " + std::to_string(limits.allocations) +
+           ", bandwidth: " + print_rate(limits.bandwidth) +
+           ", bandwidth_per_allocation: " + print_rate(limits.bandwidth_per_allocation) +
+           ", bytes: " + print_size(limits.bytes) + ", time: " + print_duration(limits.time) +
+           ", every: " + print_duration(limits.every) + "}\n";
   }
   return out;
 }
@@ -78,11 +113,15 @@ std::string print_config(const Config& config) {
     out += indent + std::string(rest) + ":";
     if (key.shape == ConfigKey::Shape::users) {
       out += print_users(config.auth.users, indent + "  ");
+    } else if (key.shape == ConfigKey::Shape::token_keys) {
+      out += print_token_keys(config.auth.oauth.keys, indent + "  ");
+    } else if (key.shape == ConfigKey::Shape::classes) {
+      out += print_classes(config.quota.classes, indent + "  ");
     } else if (key.shape == ConfigKey::Shape::certificates) {
       out += print_certificates(config.tls.certificates, indent + "  ");
     } else if (key.shape == ConfigKey::Shape::api_keys) {
       out += print_api_keys(config.credentials.keys, indent + "  ");
-    } else if (key.shape == ConfigKey::Shape::list) {
+    } else if (key.shape == ConfigKey::Shape::list || key.shape == ConfigKey::Shape::secrets) {
       out += " " + print_list(key.print(config)) + "\n";
     } else {
       out += " " + quoted(key.print(config).front()) + "\n";

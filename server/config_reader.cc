@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "auth/opaque_string.h"
+
 namespace uturn {
 namespace {
 
@@ -81,6 +83,15 @@ void ConfigReader::read_key(const ConfigKey& key, const Setting& value) {
     case ConfigKey::Shape::users:
       read_users(value);
       break;
+    case ConfigKey::Shape::secrets:
+      read_secrets(key, value);
+      break;
+    case ConfigKey::Shape::token_keys:
+      read_token_keys(value);
+      break;
+    case ConfigKey::Shape::classes:
+      read_classes(value);
+      break;
     case ConfigKey::Shape::certificates:
       read_certificates(value);
       break;
@@ -141,12 +152,23 @@ void ConfigReader::read_user(const std::string& name, const Setting& value) {
     refuse("auth.users", value, "expected names of 1 to 508 bytes without control characters");
     return;
   }
+  const auto prepared = opaque_string(name);
+  if (!prepared) {
+    refuse("auth.users", value, "expected names that OpaqueString allows (RFC 8265)");
+    return;
+  }
   StaticUser user;
   for (const auto& [part, given] : value.entries) {
     if (part == "password") {
       const auto password = expand(path + ".password", given);
       if (!password) return;
-      user.password = Secret(*password);
+      auto allowed = opaque_string(*password);
+      if (!allowed && !password->empty()) {
+        refuse(path + ".password", given,
+               "expected a password that OpaqueString allows (RFC 8265)");
+        return;
+      }
+      user.password = Secret(std::move(allowed).value_or(std::string{}));
     } else if (part == "key") {
       const bool is_list = given.kind == Setting::Kind::list;
       for (const Setting& item : is_list ? given.items : std::vector<Setting>{given}) {
@@ -164,8 +186,12 @@ void ConfigReader::read_user(const std::string& name, const Setting& value) {
         }
         user.keys.push_back(*key);
       }
+    } else if (part == "class") {
+      auto name = expand(path + ".class", given);
+      if (!name) return;
+      user.credential_class = *std::move(name);
     } else {
-      refuse(path + "." + part, given, "unknown key; a user has password or key");
+      refuse(path + "." + part, given, "unknown key; a user has password or key, and class");
       return;
     }
   }
@@ -173,7 +199,140 @@ void ConfigReader::read_user(const std::string& name, const Setting& value) {
     refuse(path, value, "expected {password: \"...\"} or {key: 0x...}");
     return;
   }
-  config_.auth.users.insert_or_assign(name, std::move(user));
+  if (!config_.auth.users.insert_or_assign(*prepared, std::move(user)).second) {
+    refuse("auth.users", value, printable(name) + " is the same name as another once prepared");
+  }
+}
+
+void ConfigReader::read_secrets(const ConfigKey& key, const Setting& value) {
+  if (value.kind != Setting::Kind::list) {
+    refuse(std::string(key.path), value, "expected a list, like [a, b]");
+    return;
+  }
+  key.clear(config_);
+  for (size_t i = 0; i < value.items.size(); ++i) {
+    const std::string path = std::string(key.path) + "[" + std::to_string(i + 1) + "]";
+    const Setting& item = value.items[i];
+    const size_t before = config_.auth.secrets.size();
+    std::string credential_class;
+    if (item.kind != Setting::Kind::map) {
+      read_text(key, path, item);
+    } else {
+      for (const auto& [part, given] : item.entries) {
+        if (part == "secret") {
+          read_text(key, path + ".secret", given);
+        } else if (part == "class") {
+          credential_class = expand(path + ".class", given).value_or("");
+        } else {
+          refuse(path + "." + part, given, "unknown key; a secret has secret and class");
+        }
+      }
+      const bool is_one = std::ranges::count(item.entries, "secret", &Setting::Entry::name) > 0;
+      if (!is_one) refuse(path, item, "expected a secret, or {secret: \"...\", class: NAME}");
+    }
+    if (config_.auth.secrets.size() > before) {
+      config_.auth.secret_classes.push_back(std::move(credential_class));
+    }
+  }
+}
+
+void ConfigReader::read_token_keys(const Setting& value) {
+  constexpr size_t kMaxTokenKeys = 64;
+  if (value.kind != Setting::Kind::list || value.items.size() > kMaxTokenKeys) {
+    refuse("auth.oauth.keys", value,
+           "expected a list of at most 64, like [{kid: a, key: \"...\"}]");
+    return;
+  }
+  config_.auth.oauth.keys.clear();
+  for (size_t i = 0; i < value.items.size(); ++i) {
+    read_token_key("auth.oauth.keys[" + std::to_string(i + 1) + "]", value.items[i]);
+  }
+}
+
+void ConfigReader::read_token_key(const std::string& path, const Setting& value) {
+  TokenKey key;
+  Secret text;
+  const Setting* written = nullptr;
+  for (const auto& [part, given] : value.entries) {
+    auto content = expand(path + "." + part, given);
+    if (!content) return;
+    Misread misread;
+    if (part == "kid") {
+      key.kid = *content;
+    } else if (part == "key") {
+      text = Secret(*std::move(content));
+      written = &given;
+    } else if (part == "algorithm") {
+      misread = read_word(*content, kTokenAlgorithmWords, key.algorithm);
+    } else if (part == "not_before") {
+      misread = read_calendar_time(*content, key.not_before);
+    } else if (part == "expires") {
+      misread = read_calendar_time(*content, key.expires_at);
+    } else if (part == "class") {
+      key.credential_class = *content;
+    } else {
+      misread = "unknown key; each has kid, key, algorithm, not_before, expires and class";
+    }
+    if (misread) {
+      refuse(path + "." + part, given, *misread);
+      return;
+    }
+  }
+  if (key.kid.empty() || written == nullptr) {
+    refuse(path, value, "expected {kid: NAME, key: \"...\"}");
+    return;
+  }
+  if (const auto misread = uturn::read_token_key(text.reveal(), key)) {
+    refuse(path + ".key", *written, *misread);
+    return;
+  }
+  if (std::ranges::count(config_.auth.oauth.keys, key.kid, &TokenKey::kid) > 0) {
+    refuse(path, value, "its kid is given twice");
+    return;
+  }
+  config_.auth.oauth.keys.push_back(std::move(key));
+}
+
+void ConfigReader::read_classes(const Setting& value) {
+  constexpr size_t kMaxClasses = 64;
+  if (value.kind != Setting::Kind::map || value.entries.size() > kMaxClasses) {
+    refuse("limits.classes", value, "expected a map of at most 64, like {guest: {time: 10m}}");
+    return;
+  }
+  config_.quota.classes.clear();
+  for (const auto& [name, limits] : value.entries) read_class(name, limits);
+}
+
+void ConfigReader::read_class(const std::string& name, const Setting& value) {
+  const std::string path = "limits.classes." + name;
+  CredentialClass limits;
+  for (const auto& [part, given] : value.entries) {
+    const auto text = expand(path + "." + part, given);
+    if (!text) return;
+    Misread misread;
+    if (part == "allocations") {
+      misread = read_count(*text, limits.allocations, 0, UINT32_MAX);
+    } else if (part == "bandwidth") {
+      misread = read_rate(*text, limits.bandwidth);
+    } else if (part == "bandwidth_per_allocation") {
+      misread = read_rate(*text, limits.bandwidth_per_allocation);
+    } else if (part == "bytes") {
+      misread = read_size(*text, limits.bytes, 0, UINT64_C(1) << 50);
+    } else if (part == "time") {
+      misread = read_seconds(*text, limits.time, 0s, 24h * 365);
+    } else if (part == "every") {
+      misread = read_seconds(*text, limits.every, 1s, 24h * 365);
+    } else {
+      misread =
+          "unknown key; a class has allocations, bandwidth, bandwidth_per_allocation, bytes, "
+          "time and every";
+    }
+    if (misread) {
+      refuse(path + "." + part, given, *misread);
+      return;
+    }
+  }
+  config_.quota.classes.insert_or_assign(name, limits);
 }
 
 void ConfigReader::read_certificates(const Setting& value) {

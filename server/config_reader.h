@@ -37,6 +37,11 @@ class ConfigReader {
   void read_list(const ConfigKey& key, const Setting& value);
   void read_users(const Setting& value);
   void read_user(const std::string& name, const Setting& value);
+  void read_secrets(const ConfigKey& key, const Setting& value);
+  void read_token_keys(const Setting& value);
+  void read_token_key(const std::string& path, const Setting& value);
+  void read_classes(const Setting& value);
+  void read_class(const std::string& name, const Setting& value);
   void read_certificates(const Setting& value);
   void read_api_keys(const Setting& value);
   void read_api_key(const std::string& name, const Setting& value);

@@ -111,6 +111,36 @@ std::optional<uint32_t> parse_count(std::string_view text) {
   return number;
 }
 
+std::optional<uint64_t> parse_rate(std::string_view text) {
+  if (text == "0") return 0;
+  constexpr std::pair<std::string_view, uint64_t> kUnits[] = {
+      {"Gbit/s", 1'000'000'000}, {"Mbit/s", 1'000'000}, {"kbit/s", 1'000}, {"bit/s", 1}};
+  for (const auto& [unit, bits] : kUnits) {
+    if (!text.ends_with(unit)) continue;
+    text.remove_suffix(unit.size());
+    if (text.empty() || text.front() < '0' || text.front() > '9') return std::nullopt;
+    double number = 0;
+    const auto [end, error] =
+        std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
+    const double bytes = number * static_cast<double>(bits) / 8;
+    constexpr double kMost = 1e12;
+    if (error != std::errc{} || end != text.data() + text.size() || bytes < 1 || bytes > kMost) {
+      return std::nullopt;
+    }
+    return static_cast<uint64_t>(bytes);
+  }
+  return std::nullopt;
+}
+
+std::string print_rate(uint64_t bytes_per_second) {
+  if (bytes_per_second == 0) return "0";
+  const uint64_t bits = bytes_per_second * 8;
+  if (bits % 1'000'000'000 == 0) return std::to_string(bits / 1'000'000'000) + "Gbit/s";
+  if (bits % 1'000'000 == 0) return std::to_string(bits / 1'000'000) + "Mbit/s";
+  if (bits % 1'000 == 0) return std::to_string(bits / 1'000) + "kbit/s";
+  return std::to_string(bits) + "bit/s";
+}
+
 std::optional<PortRange> parse_port_range(std::string_view text) {
   const size_t dash = text.find('-');
   if (dash == text.npos) return std::nullopt;

@@ -21,6 +21,11 @@ std::string print_duration(Duration duration);
 std::optional<uint64_t> parse_size(std::string_view text);
 std::string print_size(uint64_t bytes);
 
+/// Bits a second: "64kbit/s", "2Mbit/s", "1.5Gbit/s", counted in thousands; "0": no limit. As bytes
+/// a second, of which there is at least one.
+std::optional<uint64_t> parse_rate(std::string_view text);
+std::string print_rate(uint64_t bytes_per_second);
+
 /// Digits only; "_" may group them: "1_000_000".
 std::optional<uint32_t> parse_count(std::string_view text);
 

@@ -1,8 +1,14 @@
 // Reads one text into one member of Config.
 #include "server/config_values.h"
 
-#include <algorithm>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
 
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+
+#include "auth/opaque_string.h"
 #include "server/directories/database_url.h"
 
 namespace uturn {
@@ -34,6 +40,14 @@ Misread read_duration(std::string_view text, Duration& to, Duration min, Duratio
   return std::nullopt;
 }
 
+Misread read_seconds(std::string_view text, std::chrono::seconds& to, Duration min, Duration max) {
+  Duration duration{};
+  if (const auto misread = read_duration(text, duration, min, max)) return misread;
+  if (duration % 1s != 0s) return "expected whole seconds";
+  to = std::chrono::duration_cast<std::chrono::seconds>(duration);
+  return std::nullopt;
+}
+
 Misread read_size(std::string_view text, uint64_t& to, uint64_t min, uint64_t max) {
   const auto size = parse_size(text);
   if (!size || *size < min || *size > max) {
@@ -41,6 +55,13 @@ Misread read_size(std::string_view text, uint64_t& to, uint64_t min, uint64_t ma
            ", written like 256KiB or 4MiB";
   }
   to = *size;
+  return std::nullopt;
+}
+
+Misread read_rate(std::string_view text, uint64_t& to) {
+  const auto rate = parse_rate(text);
+  if (!rate) return "expected a rate, written like 500kbit/s, 2Mbit/s or 1Gbit/s, or 0 for any";
+  to = *rate;
   return std::nullopt;
 }
 
@@ -71,7 +92,9 @@ Misread read_realm(std::string_view text, std::string& to) {
   if (text.empty() || text.size() > kMaxRealmBytes || has_control_character(text)) {
     return "expected a realm of 1 to 763 bytes without control characters";
   }
-  to = text;
+  auto prepared = opaque_string(text);
+  if (!prepared) return "expected text that OpaqueString allows (RFC 8265)";
+  to = *std::move(prepared);
   return std::nullopt;
 }
 
@@ -243,6 +266,15 @@ Misread read_webhook_url(std::string_view text, std::string& to) {
   return std::nullopt;
 }
 
+Misread read_server_name(std::string_view text, std::string& to) {
+  constexpr size_t kMaxServerName = 255;
+  if (text.size() > kMaxServerName || has_control_character(text)) {
+    return "expected at most 255 bytes without control characters, or nothing";
+  }
+  to = text;
+  return std::nullopt;
+}
+
 Misread read_header_secret(std::string_view text, Secret& to) {
   if (text.size() > 512 || has_control_character(text)) {
     return "expected at most 512 bytes without control characters";
@@ -256,6 +288,55 @@ std::string print_database(const Secret& url) {
   return parsed ? parsed->to_string() : std::string();
 }
 
+Misread read_calendar_time(std::string_view text, CalendarTime& to) {
+  int parts[3] = {};
+  size_t count = 0;
+  int64_t seconds = 0;
+  const char* const end = text.data() + text.size();
+  const auto whole = std::from_chars(text.data(), end, seconds);
+  if (whole.ec == std::errc{} && whole.ptr == end && seconds >= 0) {
+    to = CalendarTime{std::chrono::seconds{seconds}};
+    return std::nullopt;
+  }
+  for (const char* at = text.data(); count < 3;) {
+    const auto [next, error] = std::from_chars(at, end, parts[count]);
+    if (error != std::errc{}) break;
+    ++count;
+    if (next == end || *next != '-' || count == 3) {
+      if (next != end) count = 0;
+      break;
+    }
+    at = next + 1;
+  }
+  const std::chrono::year_month_day day{std::chrono::year{parts[0]},
+                                        std::chrono::month{static_cast<unsigned>(parts[1])},
+                                        std::chrono::day{static_cast<unsigned>(parts[2])}};
+  if (count != 3 || !day.ok()) return "expected seconds since 1970, or a day like 2027-01-15";
+  to = CalendarTime{std::chrono::sys_days{day}};
+  return std::nullopt;
+}
+
+Misread read_token_key(std::string_view text, TokenKey& to) {
+  std::vector<uint8_t> bytes;
+  if (const auto hex = Key::from_hex(text); hex && text.starts_with("0x")) {
+    bytes.assign(hex->bytes().begin(), hex->bytes().end());
+  } else if (!text.empty() && text.size() % 4 == 0 && text.size() <= 256) {
+    bytes.resize(text.size() / 4 * 3);
+    const int size = EVP_DecodeBlock(bytes.data(), reinterpret_cast<const uint8_t*>(text.data()),
+                                     static_cast<int>(text.size()));
+    const auto padding = static_cast<size_t>(std::ranges::count(text, '='));
+    bytes.resize(size < 0 ? 0 : static_cast<size_t>(size) - std::min<size_t>(padding, 2));
+  }
+  const size_t wanted = key_size_of(to.algorithm);
+  const bool is_long_enough = bytes.size() >= wanted;
+  if (is_long_enough) std::copy_n(bytes.begin(), wanted, to.key.begin());
+  OPENSSL_cleanse(bytes.data(), bytes.size());
+  if (!is_long_enough) {
+    return "expected a key of " + std::to_string(wanted) + " bytes, in base64 or as 0x and hex";
+  }
+  return std::nullopt;
+}
+
 Misread read_separator(std::string_view text, char& to) {
   if (text.size() != 1 || has_control_character(text) || (text[0] >= '0' && text[0] <= '9')) {
     return "expected one character that is no digit";
@@ -266,11 +347,7 @@ Misread read_separator(std::string_view text, char& to) {
 
 Misread read_max_lifetime(std::string_view text, std::chrono::seconds& to) {
   // Below the default lifetime no request could be granted what RFC 8656, Section 7.2 promises it.
-  Duration lifetime{};
-  if (const auto misread = read_duration(text, lifetime, kDefaultLifetime, 24h)) return misread;
-  if (lifetime % 1s != 0s) return "expected whole seconds";
-  to = std::chrono::duration_cast<std::chrono::seconds>(lifetime);
-  return std::nullopt;
+  return read_seconds(text, to, kDefaultLifetime, 24h);
 }
 
 Misread read_stream_queue(std::string_view text, uint64_t& to) {

@@ -24,6 +24,10 @@ inline constexpr std::pair<std::string_view, DefaultFamily> kFamilyWords[] = {
 inline constexpr std::pair<std::string_view, FeatureBitOrder> kBitOrderWords[] = {
     {"erratum6290", FeatureBitOrder::erratum_6290},
     {"rfc8489", FeatureBitOrder::most_significant_first}};
+inline constexpr std::pair<std::string_view, RestHash> kRestHashWords[] = {
+    {"sha1", RestHash::sha1}, {"sha256", RestHash::sha256}, {"any", RestHash::any}};
+inline constexpr std::pair<std::string_view, TokenAlgorithm> kTokenAlgorithmWords[] = {
+    {"A256GCM", TokenAlgorithm::a256gcm}, {"A128GCM", TokenAlgorithm::a128gcm}};
 inline constexpr std::pair<std::string_view, LogLevel> kLogLevelWords[] = {
     {"trace", LogLevel::trace}, {"debug", LogLevel::debug}, {"info", LogLevel::info},
     {"warn", LogLevel::warn},   {"error", LogLevel::error}, {"off", LogLevel::off}};
@@ -60,7 +64,9 @@ std::string print_word(const std::pair<std::string_view, E> (&words)[n], E value
 
 Misread read_count(std::string_view text, uint32_t& to, uint32_t min, uint32_t max);
 Misread read_duration(std::string_view text, Duration& to, Duration min, Duration max);
+Misread read_seconds(std::string_view text, std::chrono::seconds& to, Duration min, Duration max);
 Misread read_size(std::string_view text, uint64_t& to, uint64_t min, uint64_t max);
+Misread read_rate(std::string_view text, uint64_t& to);
 Misread read_truth(std::string_view text, bool& to);
 std::string print_truth(bool value);
 Misread read_path(std::string_view text, std::string& to);
@@ -95,6 +101,11 @@ Misread read_database(std::string_view text, Secret& to);  ///< "" is none
 std::string print_database(const Secret& url);             ///< without the password
 Misread read_webhook_url(std::string_view text, std::string& to);
 Misread read_header_secret(std::string_view text, Secret& to);
+Misread read_server_name(std::string_view text, std::string& to);
+/// 1800000000, or 2027-01-15 for the beginning of that day.
+Misread read_calendar_time(std::string_view text, CalendarTime& to);
+/// base64, or hex digits behind 0x; at least as long as the algorithm's, like coturn's.
+Misread read_token_key(std::string_view text, TokenKey& to);
 Misread read_separator(std::string_view text, char& to);
 Misread read_max_lifetime(std::string_view text, std::chrono::seconds& to);
 Misread read_stream_queue(std::string_view text, uint64_t& to);

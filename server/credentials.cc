@@ -9,11 +9,11 @@
 
 namespace uturn {
 
-RestCredential make_rest_credential(const Secret& secret, char separator, std::string_view id,
-                                    CalendarTime expires_at) {
+RestCredential make_rest_credential(const Secret& secret, const RestOptions& options,
+                                    std::string_view id, CalendarTime expires_at) {
   RestCredential credential;
-  credential.username = make_rest_name(expires_at, id, separator);
-  credential.password = rest_password(secret.reveal(), credential.username);
+  credential.username = make_rest_name(expires_at, id, options.separator);
+  credential.password = rest_password(secret.reveal(), credential.username, options.hash);
   return credential;
 }
 
@@ -25,8 +25,8 @@ int print_credentials(const CredentialsOptions& options, const Config& config,
            "auth.secrets\n";
     return 2;
   }
-  const auto credential = make_rest_credential(
-      config.auth.secrets.front(), config.auth.rest_separator, options.id, now + options.ttl);
+  const auto credential = make_rest_credential(config.auth.secrets.front(), config.auth.rest,
+                                               options.id, now + options.ttl);
   const auto urls =
       ice_urls(config.listeners, config.relay.external, locals, certified_name(config.tls));
   out << ice_servers_json(urls, credential.username, credential.password) << "\n";

@@ -16,8 +16,8 @@ struct RestCredential {
 };
 
 /// draft-uberti-rtcweb-turn-rest-00, Section 2.2.
-RestCredential make_rest_credential(const Secret& secret, char separator, std::string_view id,
-                                    CalendarTime expires_at);
+RestCredential make_rest_credential(const Secret& secret, const RestOptions& options,
+                                    std::string_view id, CalendarTime expires_at);
 
 struct CredentialsOptions {
   std::string id;

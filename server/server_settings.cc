@@ -12,10 +12,7 @@ std::vector<ExternalAddress> Server::external_of(const Config& config) const {
   return external;
 }
 
-QuotaLimits Server::quota_limits() const {
-  return {config_.limits.allocations, config_.limits.allocations_per_user,
-          config_.limits.allocations_per_client_ip};
-}
+QuotaLimits Server::quota_limits() const { return quota_limits_of(config_); }
 
 PeerPolicy::Settings Server::policy_settings() const {
   PeerPolicy::Settings settings;
@@ -41,6 +38,8 @@ ShardSettings Server::shard_settings(uint8_t shard) const {
   settings.relay.shortcut = config_.relay.shortcut;
   settings.relay.alternates = config_.server.alternates;
   settings.relay.alternate_domain = config_.server.alternate_domain;
+  settings.relay.idle_gives_way = config_.quota.idle_gives_way;
+  settings.relay.ends_at_expiry = config_.auth.end_at_expiry;
   settings.relay.shard = shard;
   settings.relay.shards = workers_;
   settings.relay_socket.receive_buffer = static_cast<int>(config_.server.relay_buffer);

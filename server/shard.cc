@@ -386,6 +386,12 @@ void Shard::handle(ShardMessage message) {
     if (refused) discard(std::move(*refused));
   } else if (auto* reply = std::get_if<ReservationReply>(&message)) {
     carry_out(relay_.on_reservation(reply->waiting, std::move(reply->reservation), now_));
+  } else if (auto* claim = std::get_if<YieldClaim>(&message)) {
+    (void)relay_.make_room_for(claim->quota_id, now_);
+    // A full ring: the request expires unanswered, and its client asks again.
+    (void)world_.channel.send(settings_.relay.shard, claim->from, YieldReply{claim->waiting});
+  } else if (auto* yielded = std::get_if<YieldReply>(&message)) {
+    carry_out(relay_.on_yielded(yielded->waiting, now_));
   } else if (auto* user = std::get_if<UserReply>(&message)) {
     carry_out(relay_.on_user_answer(user->ticket, user->answer, now_));
   } else if (auto* errand = std::get_if<std::unique_ptr<ShardErrand>>(&message)) {
@@ -428,6 +434,11 @@ bool Shard::ask_for_reservation(uint8_t shard, uint64_t token, std::string_view 
   const uint8_t self = settings_.relay.shard;
   return !world_.channel.send(self, shard,
                               ReservationClaim{self, waiting, token, std::string{username}});
+}
+
+bool Shard::ask_to_yield(uint8_t shard, std::string_view quota_id, PendingId waiting) {
+  const uint8_t self = settings_.relay.shard;
+  return !world_.channel.send(self, shard, YieldClaim{self, waiting, std::string{quota_id}});
 }
 
 void Shard::expect_shortcuts_to(uint8_t shard) {

@@ -158,6 +158,7 @@ class alignas(64) Shard final : LoopHandler,
   MutableBytes lend(size_t size) override { return loop_->lend(size); }
   bool ask_for_reservation(uint8_t shard, uint64_t token, std::string_view username,
                            PendingId waiting) override;
+  bool ask_to_yield(uint8_t shard, std::string_view quota_id, PendingId waiting) override;
   void expect_shortcuts_to(uint8_t shard) override;
 
   void on_peer_denied(const PeerDecision& decision) override;

@@ -30,6 +30,15 @@ struct ReservationReply {
   PendingId waiting;
   std::optional<Reservation> reservation;
 };
+/// At the limit of its allocations a user's silent one may give way: is there one on that shard?
+struct YieldClaim {
+  uint8_t from = 0;
+  PendingId waiting;
+  std::string quota_id;
+};
+struct YieldReply {
+  PendingId waiting;
+};
 /// A directory's answer, from its own thread.
 struct UserReply {
   DirectoryTicket ticket = 0;
@@ -50,8 +59,9 @@ class ShardErrand {
 };
 
 /// A MovingClient comes for its ConnectionBind: the connection it names is this shard's.
-using ShardMessage = std::variant<ReservationClaim, ReservationReply, UserReply, StopShard,
-                                  std::unique_ptr<ShardErrand>, std::unique_ptr<MovingClient>>;
+using ShardMessage =
+    std::variant<ReservationClaim, ReservationReply, YieldClaim, YieldReply, UserReply, StopShard,
+                 std::unique_ptr<ShardErrand>, std::unique_ptr<MovingClient>>;
 
 inline constexpr uint8_t kMaxShards = 64;  ///< rings grow with its square
 

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <bit>
+#include <numeric>
 #include <span>
 #include <string>
 
@@ -18,6 +19,11 @@ void add_up(Counters& sum, const Counters& part) {
   const auto more = std::bit_cast<Words>(part);
   for (size_t i = 0; i < words.size(); ++i) words[i] += more[i];
   sum = std::bit_cast<Counters>(words);
+}
+
+template <size_t n>
+uint64_t sum_of(const std::array<uint64_t, n>& counts) {
+  return std::accumulate(counts.begin(), counts.end(), uint64_t{0});
 }
 
 /// "idle:2 not_turn:1", what never happened left out.
@@ -82,6 +88,9 @@ void log_statistics(const Log& log, const Statistics& sum) {
                        {"allocations", relay.allocations_made},
                        {"allocations_deleted", relay.allocations_deleted},
                        {"allocations_expired", relay.allocations_expired},
+                       {"allocations_gave_way", relay.allocations_gave_way},
+                       {"quota_refused", sum_of(relay.quota_refused)},
+                       {"bandwidth_drops", sum_of(relay.bandwidth_drops)},
                        {"deferred", relay.defers},
                        {"batched_waits", loop.batched_waits},
                        {"busy_polls", loop.busy_polls},

@@ -135,11 +135,18 @@ Outcome Relay::allocate_wished(const Request& request, const AllocateWish& wish)
     return reject(request, ErrorCode::insufficient_capacity);
   }
   QuotaLease quota = take_quota(request);
-  if (!quota.is_held()) return reject(request, ErrorCode::allocation_quota_reached);
+  if (quota.refused_by() == QuotaLimit::user && settings_.idle_gives_way) {
+    if (make_room_for(request.proof.identity.quota_id, request.now)) {
+      quota = take_quota(request);
+    } else if (const auto shard = next_to_ask(request)) {
+      return await_yield(request, *shard);
+    }
+  }
+  if (!quota.is_held()) return reject_by_quota(request, quota.refused_by());
   QuotaLease next_quota;
   if (wish.port == PortWish::even_with_next) {
     next_quota = take_quota(request);
-    if (!next_quota.is_held()) return reject(request, ErrorCode::allocation_quota_reached);
+    if (!next_quota.is_held()) return reject_by_quota(request, next_quota.refused_by());
   }
 
   auto first = open_side(wish.family, wish, request.now);
@@ -231,7 +238,16 @@ Outcome Relay::allocate_with(const Request& request, Reservation reservation) {
 }
 
 QuotaLease Relay::take_quota(const Request& request) {
-  return world_.quota.take(request.proof.identity.quota_id, request.arrival.five_tuple.client.ip);
+  const Identity& identity = request.proof.identity;
+  return world_.quota.take({.user = identity.quota_id,
+                            .client = request.arrival.five_tuple.client.ip,
+                            .credential_class = identity.credential_class,
+                            .now = request.now.monotonic});
+}
+
+Outcome Relay::reject_by_quota(const Request& request, QuotaLimit limit) {
+  ++counters_.quota_refused[static_cast<size_t>(limit)];
+  return reject(request, ErrorCode::allocation_quota_reached);
 }
 
 Outcome Relay::allocate_reserved(const Request& request, const AllocateWish& wish,
@@ -259,11 +275,16 @@ Outcome Relay::establish(const Request& request, const AllocateWish& wish, Quota
   allocation.created_at = allocation.traffic.client_heard_at = request.now.monotonic;
   allocation.made_by = request.message.transaction_id();
   allocation.quota = std::move(quota);
+  allocation.quota.name_holder(
+      {settings_.shard, uint64_t{allocation.id.generation} << 32 | allocation.id.slot});
+  if (allocation.quota.has_bandwidth_limit()) allocation.credit = {0, 0};
+  allocation.ends_at = end_of(allocation.identity, allocation.quota, request.now);
   if (wish.relayed == Transport::tcp) {
     allocation.tcp = std::make_unique<TcpAllocation>();
     ++counters_.tcp_allocations_made;
   }
-  const Instant expires_at = request.now.monotonic + wish.lifetime;
+  const Instant expires_at =
+      request.now.monotonic + cut(wish.lifetime, allocation.ends_at, request.now);
   const auto settle = [&](OpenedSide& side) {
     const AddressFamily family = side.port.address().ip.family();
     if (!allocation.tcp) side.port.name_owner({settings_.shard, allocation.id});  // of datagrams
@@ -320,6 +341,25 @@ std::chrono::seconds Relay::granted_lifetime(const MessageView& message) const {
   if (!requested) return kDefaultLifetime;
   const auto capped = std::min(std::chrono::seconds{*requested}, settings_.limits.max_lifetime);
   return std::max(kDefaultLifetime, capped);
+}
+
+/// Where the class has a time, or credentials are to end what they began.
+Instant Relay::end_of(const Identity& identity, const QuotaLease& quota, Now now) const {
+  Instant ends_at = quota.ends_at();
+  const auto left = identity.expires_at - now.calendar;
+  constexpr std::chrono::hours kForEver{24 * 365};  // more than instants can be added to safely
+  // The lifetime of a token bounds that of what it began (RFC 7635, Section 9).
+  if ((settings_.ends_at_expiry || identity.is_by_token) && left < kForEver) {
+    ends_at = std::min(ends_at, now.monotonic + left);
+  }
+  return ends_at;
+}
+
+/// At least a second: what ends now is swept, not promised.
+std::chrono::seconds Relay::cut(std::chrono::seconds lifetime, Instant ends_at, Now now) {
+  if (ends_at == kNever) return lifetime;
+  const auto left = std::chrono::floor<std::chrono::seconds>(ends_at - now.monotonic);
+  return std::clamp(lifetime, std::chrono::seconds{1}, std::max(left, std::chrono::seconds{1}));
 }
 
 }  // namespace uturn

@@ -35,13 +35,15 @@ struct Allocation {
   SocketId listener;  ///< what the client's datagrams arrive on and answers leave by
   Traffic traffic;
   TrafficClass* traffic_class = nullptr;  ///< the relay's; what it relays counts there too
-  std::array<std::optional<RelayedSide>, 2> sides;  ///< IPv4, IPv6
+  std::array<int64_t, 2> credit{INT64_MAX, INT64_MAX};  ///< bytes towards the peer and the client
+  std::array<std::optional<RelayedSide>, 2> sides;      ///< IPv4, IPv6
   ChannelTable channels;
 
   AllocationId id;
   Identity identity;
   Instant created_at;
-  TransactionId made_by;  ///< a retransmitted Allocate is recognised by it
+  Instant ends_at = kNever;  ///< whatever is refreshed: its credential or its class ends then
+  TransactionId made_by;     ///< a retransmitted Allocate is recognised by it
   DeadlineQueue::Handle deadline = DeadlineQueue::kNone;
   std::optional<uint64_t> reservation_token;  ///< repeated to a retransmission
   std::optional<AddressFamily>
@@ -66,6 +68,10 @@ struct Allocation {
   PermissionTable& permissions(AddressFamily family) {
     return tcp ? tcp->permissions[family == AddressFamily::ipv4 ? 0 : 1]
                : side(family)->permissions;
+  }
+  /// Per packet: one subtraction. What is not there has to be drawn (Relay::draw).
+  bool spend(Towards towards, size_t bytes) {
+    return (credit[static_cast<size_t>(towards)] -= static_cast<int64_t>(bytes)) >= 0;
   }
   bool has_sides() const { return sides[0].has_value() || sides[1].has_value(); }
   /// The time-to-expiry: both halves have the same, or only one is left (RFC 8656, Section 8.2).

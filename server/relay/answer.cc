@@ -63,6 +63,10 @@ Outcome Relay::reject_unproved(const Arrival& arrival, const MessageView& messag
 
   MessageBuilder builder = begin_answer(MessageClass::error, message);
   builder.add_error(rejected.code);
+  if (rejected.code == ErrorCode::unknown_attribute) {
+    const std::array unknown{AttributeType::access_token};
+    builder.add_unknown_attributes(unknown);
+  }
   if (rejected.challenge) authenticator_->add_challenge(builder, client, now);
   if (rejected.proved) {
     const auto& key = rejected.proved->identity.key;

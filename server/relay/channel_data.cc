@@ -17,7 +17,11 @@ Outcome Relay::channel_data(const Arrival& arrival, const Packet& packet, Now no
   if (!may_pass(channel->check, channel->peer)) return Drop{DropReason::peer_forbidden};
   if (arrival.ttl == 1) return Drop{DropReason::ttl_expired};
 
-  count_to_peer(*allocation, channel->peer.ip.family(), message->data.size(), now);
+  const size_t size = message->data.size();
+  if (!allocation->spend(Towards::peer, size) && !draw(*allocation, Towards::peer, size, now)) {
+    return Drop{DropReason::bandwidth};
+  }
+  count_to_peer(*allocation, channel->peer.ip.family(), size, now);
   const RelayedSide& side = *allocation->side(channel->peer.ip.family());
   return to_peer({side.socket,
                   channel->peer,

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "auth/auth_failure.h"
+#include "auth/quota.h"
 #include "server/relay/outcome.h"
 #include "server/relay/result_counts.h"
 
@@ -55,8 +56,11 @@ struct RelayCounters {
   uint64_t allocations_made = 0;
   uint64_t allocations_deleted = 0;  ///< by Refresh 0
   uint64_t allocations_expired = 0;
-  uint64_t allocations_disconnected = 0;  ///< the client's connection has ended
-  uint64_t allocations_kicked = 0;        ///< by the operator
+  uint64_t allocations_disconnected = 0;               ///< the client's connection has ended
+  uint64_t allocations_kicked = 0;                     ///< by the operator
+  uint64_t allocations_gave_way = 0;                   ///< silent, and their user needed the place
+  std::array<uint64_t, kQuotaLimits> quota_refused{};  ///< 486, by QuotaLimit
+  std::array<uint64_t, kBandwidthLimits> bandwidth_drops{};  ///< by whose limit it was
   uint64_t reservations_made = 0;
   uint64_t reservations_redeemed = 0;
   uint64_t reservations_expired = 0;

@@ -12,9 +12,11 @@ enum class EndReason : uint8_t {
   expired,       ///< nobody refreshed it
   disconnected,  ///< the client's connection, or DTLS session, has ended
   kicked,        ///< by the operator
+  gave_way,      ///< silent, and its user, at the quota's end, needed the place
+  cut_off,       ///< its credential, or the bytes or the time of its class, have ended
   stopped,       ///< the server stops
 };
-inline constexpr size_t kEndReasons = 5;
+inline constexpr size_t kEndReasons = 7;
 
 std::string_view name_of(EndReason reason);
 

@@ -76,7 +76,7 @@ void Relay::sweep(Allocation& allocation, Now now) {
   }
   if (!allocation.has_sides()) {
     ++counters_.allocations_expired;
-    end(allocation, EndReason::expired);
+    end(allocation, is_past(allocation.ends_at, now) ? EndReason::cut_off : EndReason::expired);
     return;
   }
   allocation.channels.sweep(now);

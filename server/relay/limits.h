@@ -36,6 +36,8 @@ inline constexpr std::chrono::seconds kPendingLifetime{
     10};  // about when a client's retransmissions end
 inline constexpr uint32_t kConnectShare =
     4;  // Connects wait in at most this part of pending_requests
+inline constexpr std::chrono::seconds kSilence{
+    30};  // of a client whose allocation may give way to another one of its user
 inline constexpr uint32_t kPortAttempts = 16;  // binds tried for one request, then 508
 inline constexpr uint32_t kExpirationsPerPass = 128;
 // Datagrams between allocations of two shards: slots of a ring, bytes of a slot, rings of the

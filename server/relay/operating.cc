@@ -16,6 +16,10 @@ std::string_view name_of(EndReason reason) {
       return "disconnected";
     case EndReason::kicked:
       return "kicked";
+    case EndReason::gave_way:
+      return "gave_way";
+    case EndReason::cut_off:
+      return "cut_off";
     case EndReason::stopped:
       return "stopped";
   }

@@ -67,6 +67,8 @@ std::string_view name_of(DropReason reason) {
       return "directory_failed";
     case DropReason::too_many_connections:
       return "too_many_connections";
+    case DropReason::bandwidth:
+      return "bandwidth";
     case DropReason::too_long:
       return "too_long";
     case DropReason::count_:

@@ -47,6 +47,7 @@ enum class DropReason : uint8_t {
   pending_too_long,      ///< a request longer than what may wait
   directory_failed,      ///< the directory could not answer; the client retransmits
   too_many_connections,  ///< to or from the peers of TCP allocations
+  bandwidth,             ///< of the allocation, its user, the server, or the bytes of its class
   too_long,              ///< with our header it would be longer than a datagram can be
   count_,
 };

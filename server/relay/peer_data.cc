@@ -23,6 +23,11 @@ Outcome Relay::peer_data(RelayTag tag, const PeerAddress& peer, const IpFields& 
     return Drop{DropReason::ttl_expired};
   }
 
+  const size_t size = packet.size();
+  if (!allocation->spend(Towards::client, size) && !draw(*allocation, Towards::client, size, now)) {
+    return Drop{DropReason::bandwidth};
+  }
+
   const Transport transport = allocation->five_tuple.transport;
   MutableBytes header;
   size_t padding = 0;

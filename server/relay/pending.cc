@@ -16,6 +16,7 @@ Outcome Relay::defer(const Arrival& arrival, const MessageView& message, Asked a
   waiting->asked = asked;
   waiting->asked.ticket = waiting->id.packed();
   waiting->proof = std::move(proof);
+  waiting->asked_to_yield = 0;
   waiting->expires_at = now.monotonic + lifetime;
   waiting->deadline = pending_deadlines_.add(waiting->expires_at, waiting->id.packed());
   return Defer{waiting->id};

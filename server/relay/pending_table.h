@@ -27,6 +27,7 @@ struct PendingRequest {
   Asked asked;                    ///< waits for this directory …
   std::optional<Accepted> proof;  ///< … or, who it is being known, for another shard's reservation
                                   ///< or for a peer to be connected
+  uint64_t asked_to_yield = 0;    ///< shards, by bit: the last of them is waited for
   Instant expires_at;
   DeadlineQueue::Handle deadline = DeadlineQueue::kNone;
 

@@ -1,6 +1,6 @@
 // Refresh: live longer, or end (RFC 8656, Section 8.2).
 //
-// Also: RFC 8656, Sections 6 and 8.1.
+// Also: RFC 7635, Section 9; RFC 8656, Sections 6 and 8.1.
 #include "server/relay/relay.h"
 
 namespace uturn {
@@ -17,9 +17,17 @@ Outcome Relay::refresh(const Request& request) {
     }
   }
 
+  const Identity& identity = request.proof.identity;
+  if (identity.is_by_token && request.message.has(AttributeType::access_token)) {
+    allocation.identity = identity;  // a new token goes on where the old one ends
+    allocation.ends_at = end_of(identity, allocation.quota, request.now);
+  }
+
   const auto attribute = request.message.find(AttributeType::lifetime);
   const bool deletes = attribute && decode_u32(attribute->value) == 0u;
-  const auto lifetime = deletes ? std::chrono::seconds{0} : granted_lifetime(request.message);
+  const auto lifetime =
+      deletes ? std::chrono::seconds{0}
+              : cut(granted_lifetime(request.message), allocation.ends_at, request.now);
 
   if (deletes) {
     if (only) end_side(allocation, *only);

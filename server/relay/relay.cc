@@ -46,6 +46,12 @@ std::optional<MessageClass> class_served(Method method) {
   }
 }
 
+/// With access tokens a kid names no user, and whoever holds a new token refreshes by it what an
+/// older one began (RFC 7635, Section 9).
+bool is_same_user(const Identity& a, const Identity& b) {
+  return a.is_by_token == b.is_by_token && (a.is_by_token || a.username == b.username);
+}
+
 }  // namespace
 
 Relay::Relay(RelaySettings settings, RelayWorld world, Now now)
@@ -189,7 +195,7 @@ Outcome Relay::perform(const Request& request) {
 
   // Authenticated, then 437, then 441 (RFC 8656, Section 5).
   if (!request.allocation) return reject(request, ErrorCode::allocation_mismatch);
-  if (request.allocation->identity.username != request.proof.identity.username) {
+  if (!is_same_user(request.allocation->identity, request.proof.identity)) {
     return reject(request, ErrorCode::wrong_credentials);
   }
   request.allocation->traffic.client_heard_at = request.now.monotonic;
@@ -239,7 +245,7 @@ void Relay::count(const Outcome& outcome, bool to_client) {
   }
 }
 
-// What this server understands of the comprehension-required range. RFC 5780, 7635 and ICE are not
+// What this server understands of the comprehension-required range. RFC 5780 and ICE are not
 // among it: their attributes are unknown here, and 420 says so.
 bool Relay::is_known(AttributeType type) {
   switch (type) {
@@ -265,6 +271,7 @@ bool Relay::is_known(AttributeType type) {
     case AttributeType::xor_mapped_address:
     case AttributeType::reservation_token:
     case AttributeType::connection_id:
+    case AttributeType::access_token:  // where none is taken the authenticator says 420
       return true;
     default:
       return false;

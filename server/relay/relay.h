@@ -48,7 +48,9 @@ struct RelaySettings {
       "uturn";  ///< SOFTWARE for the authenticated (RFC 8656, Section 5); empty: none
   std::vector<TransportAddress> alternates{};  ///< where a draining server sends its clients …
   std::string alternate_domain{};              ///< … and the name their certificate has
-  bool shortcut = true;  ///< false: datagrams to own relayed addresses pass the kernel too
+  bool idle_gives_way = true;   ///< a user's silent allocation ends where a new one needs its place
+  bool ends_at_expiry = false;  ///< of the credential: running allocations too
+  bool shortcut = true;         ///< false: datagrams to own relayed addresses pass the kernel too
   uint8_t shard = 0;
   uint8_t shards = 1;
 };
@@ -79,6 +81,12 @@ class OtherShards {
   /// False where the channel to that shard is full.
   virtual bool ask_for_reservation(uint8_t shard, uint64_t token, std::string_view username,
                                    PendingId waiting) = 0;
+  /// May a silent allocation of this user on that shard make room for a new one? The answer comes
+  /// back through Relay::on_yielded. False where the channel to that shard is full.
+  virtual bool ask_to_yield(uint8_t /*shard*/, std::string_view /*quota_id*/,
+                            PendingId /*waiting*/) {
+    return false;
+  }
   /// Datagrams for allocations of that shard will be many: asked by requests.
   virtual void expect_shortcuts_to(uint8_t shard) = 0;
 };
@@ -147,6 +155,10 @@ class Relay {
   std::optional<Resumed> on_user_answer(DirectoryTicket ticket, const UserAnswer& answer, Now now);
   std::optional<Resumed> on_reservation(PendingId waiting, std::optional<Reservation> reservation,
                                         Now now);
+  /// Another shard has been asked to make room, and has done what it could.
+  std::optional<Resumed> on_yielded(PendingId waiting, Now now);
+  /// Ends this user's allocation that has been silent for longest, if it is one of kSilence.
+  bool make_room_for(std::string_view quota_id, Now now);
   /// Another shard's request shows a token of ours. The caller passes on what it gets.
   std::optional<Reservation> surrender_reservation(uint64_t token, std::string_view username,
                                                    Now now);
@@ -213,6 +225,7 @@ class Relay {
   static bool translates_from_ipv4(const Request& request);
   Outcome allocate_wished(const Request& request, const AllocateWish& wish);
   QuotaLease take_quota(const Request& request);
+  Outcome reject_by_quota(const Request& request, QuotaLimit limit);
   Outcome allocate_reserved(const Request& request, const AllocateWish& wish,
                             Reservation reservation);
   Outcome allocate_with(const Request& request, Reservation reservation);
@@ -226,6 +239,13 @@ class Relay {
                     OpenedSide first, std::optional<OpenedSide> second);
   Outcome answer_allocated(const Request& request, const Allocation& allocation);
   std::chrono::seconds granted_lifetime(const MessageView& message) const;
+  Instant end_of(const Identity& identity, const QuotaLease& quota, Now now) const;
+  static std::chrono::seconds cut(std::chrono::seconds lifetime, Instant ends_at, Now now);
+
+  // bandwidth.cc, silence.cc
+  bool draw(Allocation& allocation, Towards towards, size_t bytes, Now now);
+  std::optional<uint8_t> next_to_ask(const Request& request) const;
+  Outcome await_yield(const Request& request, uint8_t shard);
 
   // peers.cc: who may be talked to
   struct Peer {

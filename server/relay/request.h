@@ -15,6 +15,8 @@ struct Request {
   const Accepted& proof;
   Allocation* allocation;  ///< of this five-tuple; null where there is none
   Now now;
+  uint64_t asked_to_yield =
+      0;  ///< shards, by bit, that its user's silent allocations were sought on
 };
 
 }  // namespace uturn

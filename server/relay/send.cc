@@ -50,7 +50,11 @@ Outcome Relay::send(const Arrival& arrival, const SendIndication& indication, No
   if (!may_pass(permission->check, peer)) return Drop{DropReason::peer_forbidden};
   if (arrival.ttl == 1) return Drop{DropReason::ttl_expired};
 
-  count_to_peer(*allocation, peer.ip.family(), indication.data.size(), now);
+  const size_t size = indication.data.size();
+  if (!allocation->spend(Towards::peer, size) && !draw(*allocation, Towards::peer, size, now)) {
+    return Drop{DropReason::bandwidth};
+  }
+  count_to_peer(*allocation, peer.ip.family(), size, now);
   // Of datagrams DONT-FRAGMENT counts from IPv4 to IPv4 only (RFC 8656, Section 14); any
   // translation, IPv6 to IPv6 among them, ignores it (Section 13). From a stream it counts always:
   // no header of the client's says anything else (Section 15).

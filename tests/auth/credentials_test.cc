@@ -117,20 +117,47 @@ TEST(RestPassword, IsBase64OfHmacSha1) {
   EXPECT_EQ(rest_password("north", "1700000000:bob"), "7tNSWpJ3gOxGfEgOjt+kaWhBC20=");
 }
 
+// The same with -sha256.
+TEST(RestPassword, IsBase64OfHmacSha256WhereSaid) {
+  EXPECT_EQ(rest_password("north", "1700000000:bob", RestHash::sha256),
+            "YZuHw4E5LbQ85ww0TqV7zCNUb2+dmGdGeotl/n33V+U=");
+}
+
 TEST(RestSecrets, GiveOneCandidateForEachSecret) {
   const RestSecrets secrets{"realm", {"north", "south"}};
-  ASSERT_EQ(secrets.size(), 2U);
+  ASSERT_EQ(secrets.candidates(), 2U);
   const std::string name = "1700000000:bob";
   for (size_t i = 0; i < 2; ++i) {
-    const auto user = secrets.candidate(i, name);
-    ASSERT_TRUE(user);
+    const auto user = secrets.candidate(i, name, PasswordAlgorithm::md5);
+    const auto by_sha256 = secrets.candidate(i, name, PasswordAlgorithm::sha256);
+    ASSERT_TRUE(user && by_sha256);
     EXPECT_EQ(user->expires_at, CalendarTime{1'700'000'000s});
     EXPECT_EQ(user->quota_id, "bob");
     const std::string password = rest_password(i == 0 ? "north" : "south", name);
     EXPECT_EQ(user->md5, Key::derive(PasswordAlgorithm::md5, name, "realm", password));
-    EXPECT_EQ(user->sha256, Key::derive(PasswordAlgorithm::sha256, name, "realm", password));
+    EXPECT_FALSE(user->sha256) << "nobody asked for it";
+    EXPECT_EQ(by_sha256->sha256, Key::derive(PasswordAlgorithm::sha256, name, "realm", password));
   }
-  EXPECT_FALSE(secrets.candidate(0, "bob"));
+  EXPECT_FALSE(secrets.candidate(0, "bob", PasswordAlgorithm::md5));
+}
+
+TEST(RestSecrets, TakePasswordsByEitherHashWhereSaid) {
+  const std::string name = "1700000000:bob";
+  const auto password_is_good = [&](RestHash configured, RestHash used) {
+    const RestSecrets secrets{"realm", {"south", "north"}, {.hash = configured}};
+    const Key key =
+        Key::derive(PasswordAlgorithm::md5, name, "realm", rest_password("north", name, used));
+    for (size_t i = 0; i < secrets.candidates(); ++i) {
+      if (secrets.candidate(i, name, PasswordAlgorithm::md5)->md5 == key) return true;
+    }
+    return false;
+  };
+  EXPECT_TRUE(password_is_good(RestHash::sha1, RestHash::sha1));
+  EXPECT_FALSE(password_is_good(RestHash::sha1, RestHash::sha256));
+  EXPECT_TRUE(password_is_good(RestHash::sha256, RestHash::sha256));
+  EXPECT_FALSE(password_is_good(RestHash::sha256, RestHash::sha1));
+  EXPECT_TRUE(password_is_good(RestHash::any, RestHash::sha1));
+  EXPECT_TRUE(password_is_good(RestHash::any, RestHash::sha256));
 }
 
 /// Plays back numbers.

@@ -63,6 +63,40 @@ TEST(RestCredential, ExpiresAtItsSecond) {
   EXPECT_EQ(describe(realm.check(realm.old_request(name, password))), "401 expired, challenge");
 }
 
+TEST(RestCredential, IsGoodForTheGraceBehindItsExpiry) {
+  TestRealm realm;
+  realm.with_secrets({"north"}, {.grace = 30s});
+  const std::string name = "1800000060:bob";
+  const std::string password = rest_password("north", name);
+  realm.pass(89s);
+  EXPECT_EQ(describe(realm.check(realm.old_request(name, password))), "accepted " + name);
+  realm.pass(1s);
+  EXPECT_EQ(describe(realm.check(realm.old_request(name, password))), "401 expired, challenge");
+  const std::string never = "9223372036854775807:bob";
+  EXPECT_EQ(describe(realm.check(realm.old_request(never, rest_password("north", never)))),
+            "accepted " + never);
+}
+
+// NetBird's names are bare expiries, Matrix's ids hold the separator themselves.
+TEST(RestCredential, TakesTheNamesOfEveryApplication) {
+  TestRealm realm;
+  realm.with_secrets({"north"});
+  for (const std::string name : {"1800003600", "1800003600:@alice:example.org",
+                                 "@alice:example.org:1800003600", "1800003600:"}) {
+    EXPECT_EQ(describe(realm.check(realm.old_request(name, rest_password("north", name)))),
+              "accepted " + name);
+  }
+}
+
+TEST(RestCredential, TheSeparatorCanBeAnother) {
+  TestRealm realm;
+  realm.with_secrets({"north"}, {.separator = '|'});
+  const std::string name = "1800003600|@alice:example.org";
+  const auto verdict = realm.check(realm.old_request(name, rest_password("north", name)));
+  ASSERT_EQ(describe(verdict), "accepted " + name);
+  EXPECT_EQ(identity(verdict).quota_id, "@alice:example.org");
+}
+
 TEST(RestCredential, ExpiryIsToldOnlyToWhoProvedThePassword) {
   TestRealm realm;
   realm.with_secrets({"north"});

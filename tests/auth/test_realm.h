@@ -41,6 +41,7 @@ struct TestRequest {
   std::optional<std::string> nonce{};
   std::optional<std::vector<uint8_t>> algorithms{};
   std::optional<std::vector<uint8_t>> algorithm{};
+  std::optional<std::vector<uint8_t>> access_token{};
   std::optional<Key> sha1_by{};
   std::optional<Key> sha256_by{};
   size_t sha256_size = 32;
@@ -55,6 +56,7 @@ struct TestRequest {
     if (nonce) builder.add_text(AttributeType::nonce, *nonce);
     if (algorithms) builder.add(AttributeType::password_algorithms, *algorithms);
     if (algorithm) builder.add(AttributeType::password_algorithm, *algorithm);
+    if (access_token) builder.add(AttributeType::access_token, *access_token);
     if (sha1_by) builder.add_integrity(sha1_by->bytes());
     if (sha256_by) builder.add_integrity_sha256(sha256_by->bytes(), sha256_size);
     const Bytes message = builder.finish();
@@ -74,8 +76,8 @@ class TestRealm {
 
   TestRealm() { users->add_password("alice", "wonderland"); }
 
-  void with_secrets(std::vector<std::string> secrets, char separator = ':') {
-    rest = std::make_shared<RestSecrets>("example.org", std::move(secrets), separator);
+  void with_secrets(std::vector<std::string> secrets, RestOptions options = {}) {
+    rest = std::make_shared<RestSecrets>("example.org", std::move(secrets), options);
   }
   void pass(std::chrono::seconds time) {
     now.monotonic += time;

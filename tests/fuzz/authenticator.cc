@@ -22,7 +22,9 @@ Authenticator make_authenticator() {
 void expect_refusal(const AuthVerdict& verdict) {
   const auto* rejected = std::get_if<Rejected>(&verdict);
   CHECK(rejected != nullptr);
-  CHECK(rejected->challenge == (rejected->code != ErrorCode::bad_request));
+  const bool is_about_form =
+      rejected->code == ErrorCode::bad_request || rejected->code == ErrorCode::unknown_attribute;
+  CHECK(rejected->challenge != is_about_form);
   CHECK(rejected->proved.has_value() == (rejected->code == ErrorCode::stale_nonce));
 }
 

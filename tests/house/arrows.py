@@ -30,7 +30,7 @@ CORE = ("protocol", "auth", "server/relay", "server/streams", "client")
 
 # Process-wide by design, touched by requests and never by a packet: quota counters, the bitmap of
 # held relay ports.
-SHARED_BY_SHARDS = {"auth/quota.h", "auth/quota.cc", "server/relay/relay_ports.h",
+SHARED_BY_SHARDS = {"auth/quota.h", "auth/quota.cc", "auth/rate.h", "server/relay/relay_ports.h",
                     "server/relay/relay_ports.cc"}
 
 AMBIENT = {

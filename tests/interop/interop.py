@@ -170,6 +170,33 @@ def foreign_password_algorithm(algorithm):
         server.stop()
 
 
+def oauth():
+    """turnutils_uclient -J draws one of three keys that it knows by heart (RFC 7635)."""
+    keys = ("[{kid: north, key: MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDEK},"
+            " {kid: union, key: MTIzNDU2Nzg5MDEyMzQ1Ngo=, algorithm: A128GCM},"
+            " {kid: oldempire, key: MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIK}]")
+    extra = ["--set", f"auth.oauth.keys={keys}", "--set", "auth.oauth.server_name=blackdow.carleon.gov"]
+    for _ in range(3):
+        through_peer("-J", extra=extra, credentials=())
+
+
+def bandwidth():
+    """What is above the limit of an allocation is dropped and counted; the rest passes."""
+    extra = ["--set", "limits.bandwidth_per_allocation=8kbit/s"]
+    with start_server(extra=extra) as server, \
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer, \
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        peer.bind(("127.0.0.1", 0))
+        client = TurnClient(udp, server.endpoint().address, USER, PASSWORD)
+        client.allocate()
+        client.bind_channel(0x4000, peer.getsockname())
+        for _ in range(100):
+            client.send_channel_data(0x4000, bytes(1200))
+        client.refresh(0)  # answered behind them
+        dropped = counters(server.stop())["bandwidth_drops"]
+        check(40 <= dropped <= 50, f"{dropped} of 100 dropped; 64 KiB may pass at once")
+
+
 REST = dict(extra=["--auth-secret", SECRET], credentials=("-u", "bob", "-W", SECRET))
 
 CASES = {
@@ -186,6 +213,11 @@ CASES = {
     "ipv6-indications": lambda: through_peer("-x", "-s", host="::1"),
     "dual-allocation": lambda: dual_allocation(to_peer=True),
     "rest-secret": lambda: through_peer(**REST),
+    "rest-secret-rotated": lambda: through_peer(
+        extra=["--auth-secret", "the next one", "--auth-secret", SECRET],
+        credentials=("-u", "bob", "-W", SECRET)),
+    "oauth": oauth,
+    "bandwidth": bandwidth,
     "10-clients": lambda: through_peer("-m", "10"),
     "100-clients": lambda: through_peer("-m", "100", seconds=90),
     "100-clients-without-rtcp": lambda: through_peer("-c", "-m", "100", seconds=90),

@@ -149,6 +149,7 @@ class FakeShards final : public OtherShards {
     uint64_t token;
     std::string username;
     PendingId waiting;
+    bool is_to_yield = false;
   };
   FakeShards(uint8_t self, std::deque<Question>& questions) : self_(self), questions_(questions) {}
   void fill_up(bool is_full) { is_full_ = is_full; }
@@ -157,6 +158,12 @@ class FakeShards final : public OtherShards {
     EXPECT_NE(shard, self_) << "a shard asks itself";
     if (is_full_) return false;
     questions_.push_back({self_, shard, token, std::string{username}, waiting});
+    return true;
+  }
+  bool ask_to_yield(uint8_t shard, std::string_view quota_id, PendingId waiting) override {
+    EXPECT_NE(shard, self_) << "a shard asks itself";
+    if (is_full_) return false;
+    questions_.push_back({self_, shard, 0, std::string{quota_id}, waiting, true});
     return true;
   }
   void expect_shortcuts_to(uint8_t shard) override {

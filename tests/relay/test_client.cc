@@ -100,7 +100,23 @@ std::vector<uint8_t> TestClient::signed_bytes(Method method, const Body& body) {
   return bytes;
 }
 
+TokenKey token_key() {
+  TokenKey key;
+  key.kid = "kid";
+  return key;
+}
+
+void TestClient::has_token(std::chrono::seconds lifetime) {
+  static uint8_t tokens = 0;
+  const std::array<uint8_t, 20> mac_key{++tokens};
+  session_key_ = *Key::from_mac_key(mac_key);
+  const std::array<uint8_t, kTokenNonceSize> nonce{tokens};
+  token_ =
+      seal_token({*session_key_, relay_.now.calendar, lifetime}, token_key(), "example.org", nonce);
+}
+
 Key TestClient::key() const {
+  if (session_key_) return *session_key_;
   return Key::derive(by_sha256_ ? PasswordAlgorithm::sha256 : PasswordAlgorithm::md5, username_,
                      "example.org", password_);
 }
@@ -109,6 +125,7 @@ void TestClient::prove(MessageBuilder& builder) {
   builder.add_text(AttributeType::username, username_)
       .add_text(AttributeType::realm, "example.org")
       .add_text(AttributeType::nonce, nonce_);
+  if (!token_.empty()) builder.add(AttributeType::access_token, token_);
   if (by_sha256_) {
     builder.add(AttributeType::password_algorithms, algorithms_);
     builder.add_password_algorithm(static_cast<uint16_t>(PasswordAlgorithm::sha256));

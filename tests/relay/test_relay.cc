@@ -126,12 +126,18 @@ TestRelay::TestRelay(TestSettings settings)
   if (settings.has_slow_directory) directories.push_back(directory);
   std::shared_ptr<RestSecrets> rest;
   if (!settings.rest_secrets.empty()) {
-    rest = std::make_shared<RestSecrets>("example.org", settings.rest_secrets);
+    rest = std::make_shared<RestSecrets>("example.org", settings.rest_secrets, RestOptions{},
+                                         settings.rest_classes);
   }
   NonceKey nonce_key{.id = 1};
   nonce_key.secret.fill(0x5A);
   Authenticator::Settings authentication{
       .realm = "example.org", .required = settings.authenticates, .nonce = {.keys = {nonce_key}}};
+  if (settings.takes_tokens) {
+    authentication.token_server_name = "example.org";
+    authentication.token_keys =
+        std::make_shared<ListedTokenKeys>(std::vector<TokenKey>{token_key()});
+  }
   authenticator_ =
       std::make_unique<Authenticator>(std::move(authentication), users, rest, directories);
   policy_ = std::make_unique<PeerPolicy>(policy_of(settings));
@@ -168,8 +174,9 @@ void TestRelay::close_all() {
     const RelayCounters& c = shard.relay->counters();
     expect_one_fate_each(*shard.relay);
     EXPECT_EQ(c.allocations_made, c.allocations_deleted + c.allocations_expired +
-                                      c.allocations_disconnected + c.allocations_kicked +
-                                      shard.relay->allocations() + shard.ended_by_closing);
+                                      c.allocations_disconnected + c.allocations_gave_way +
+                                      c.allocations_kicked + shard.relay->allocations() +
+                                      shard.ended_by_closing);
     expect_counted_as_they_are(*shard.relay);
     EXPECT_EQ(shard.relay->tcp_connections(), shard.tcp_sockets->connections().size())
         << "a connection that the relay does not know, or knows alone";
@@ -288,6 +295,13 @@ void TestRelay::shards_answer() {
   while (!questions_.empty()) {
     const FakeShards::Question question = questions_.front();
     questions_.pop_front();
+    if (question.is_to_yield) {
+      (void)at(question.shard).make_room_for(question.username, now);
+      shards_[question.asker].answers->take_back();
+      last_drop_.reset();
+      carry_out(question.asker, at(question.asker).on_yielded(question.waiting, now));
+      continue;
+    }
     auto found = at(question.shard).surrender_reservation(question.token, question.username, now);
     if (found) sockets(question.shard).hand_over(found->socket, sockets(question.asker));
     shards_[question.asker].answers->take_back();

@@ -46,7 +46,9 @@ struct TestSettings {
   bool authenticates = true;
   bool has_slow_directory = false;
   bool relays_tcp = false;
+  bool takes_tokens = false;  ///< of token_key(), for example.org
   std::vector<std::string> rest_secrets{};
+  std::vector<std::string> rest_classes{};
   std::vector<std::string> allow{"192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24",
                                  "2001:db8::/32"};
   std::vector<std::string> deny{};
@@ -54,6 +56,9 @@ struct TestSettings {
   uint8_t shards = 1;
   uint64_t seed = 1;
 };
+
+/// What the authorization server of the tests seals tokens with: kid "kid".
+TokenKey token_key();
 
 class TestRelay;
 
@@ -93,6 +98,8 @@ class TestClient {
   void signs_by_sha256() { by_sha256_ = true; }
   void is_now(std::string username) { username_ = std::move(username); }
   void has_password(std::string password) { password_ = std::move(password); }
+  void has_token(std::chrono::seconds lifetime);  ///< a new one, with a session key of its own
+  void has_no_token() { token_.clear(); }         ///< the session key stays
   void has_nonce(std::string nonce) { nonce_ = std::move(nonce); }
   void marks(uint8_t dscp, uint8_t ecn, uint8_t ttl);
   const FiveTuple& five_tuple() const { return arrival_.five_tuple; }
@@ -113,6 +120,8 @@ class TestClient {
   bool by_sha256_ = false;
   std::string nonce_;
   std::vector<uint8_t> algorithms_;
+  std::vector<uint8_t> token_;
+  std::optional<Key> session_key_;
   std::vector<uint8_t> last_request_;
   std::deque<std::vector<uint8_t>> inbox_;
   IpFields last_ip_;

@@ -93,6 +93,8 @@ auth:
   users: {alice: {password: secret}}
   secrets: [secret]
   rest_separator: "|"
+  rest_hash: any
+  rest_grace: 29s
   nonce_lifetime: 10m
   feature_bit_order: rfc8489
   username_anonymity: true
@@ -108,10 +110,19 @@ auth:
     timeout: 8s
     poll: 36s
   webhook: {url: "https://a.example/x", secret: hush, ca: /tmp/c.pem, on_failure: open}
+  oauth:
+    server_name: turn.example.org
+    keys: [{kid: north, key: "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=", expires: 2027-07-01}]
+  end_at_expiry: true
 limits:
   allocations: 11
   allocations_per_user: 12
   allocations_per_client_ip: 13
+  idle_gives_way: false
+  bandwidth: 1Gbit/s
+  bandwidth_per_user: 20Mbit/s
+  bandwidth_per_allocation: 1500kbit/s
+  classes: {guest: {allocations: 2, bandwidth: 8kbit/s, bytes: 100MiB, time: 10m, every: 2h}}
   permissions_per_allocation: 14
   channels_per_allocation: 15
   pending_requests: 16

@@ -272,8 +272,9 @@ TEST(ConfigYaml, SecretsStayOutOfEverySentence) {
 TEST(ConfigYaml, UsersHaveAPasswordOrKeys) {
   EXPECT_EQ(problem_of(read_yaml("auth: {users: {a: {}}}\n")),
             "uturn.yaml:1: auth.users.a: expected {password: \"...\"} or {key: 0x...}");
-  EXPECT_EQ(problem_of(read_yaml("auth: {users: {a: {pasword: x}}}\n")),
-            "uturn.yaml:1: auth.users.a.pasword: unknown key; a user has password or key");
+  EXPECT_EQ(
+      problem_of(read_yaml("auth: {users: {a: {pasword: x}}}\n")),
+      "uturn.yaml:1: auth.users.a.pasword: unknown key; a user has password or key, and class");
   EXPECT_EQ(problem_of(read_yaml("auth: {users: {a: {key: 0x12}}}\n")),
             "uturn.yaml:1: auth.users.a.key: expected 32 hex digits (MD5) or 64 (SHA-256)");
   const std::string md5(32, 'a');

@@ -33,17 +33,18 @@ const std::vector<LocalAddress> kLocals = {
 // printf 1433895918:alice | openssl dgst -sha1 -hmac north -binary | base64
 TEST(RestCredential, IsTheHmacOfExpiryAndId) {
   const CalendarTime expires_at{std::chrono::seconds(1'433'895'918)};
-  const auto credential = make_rest_credential(Secret("north"), ':', "alice", expires_at);
+  const auto credential = make_rest_credential(Secret("north"), {}, "alice", expires_at);
   EXPECT_EQ(credential.username, "1433895918:alice");
   EXPECT_EQ(credential.password, "RqMvcGPYTJMGThVLSi4amT4zFtI=");
-  EXPECT_EQ(make_rest_credential(Secret("north"), ':', "", expires_at).username, "1433895918");
+  EXPECT_EQ(make_rest_credential(Secret("north"), {}, "", expires_at).username, "1433895918");
 }
 
 TEST(RestCredential, TheServerAcceptsItUntilItExpires) {
   const CalendarTime expires_at{std::chrono::seconds(2'000'000'000)};
-  const auto credential = make_rest_credential(Secret("north"), '|', "alice", expires_at);
-  const RestSecrets server("example.org", {"south", "north"}, '|');
-  const auto user = server.candidate(1, credential.username);
+  const auto credential =
+      make_rest_credential(Secret("north"), {.separator = '|'}, "alice", expires_at);
+  const RestSecrets server("example.org", {"south", "north"}, {.separator = '|'});
+  const auto user = server.candidate(1, credential.username, PasswordAlgorithm::md5);
   ASSERT_TRUE(user);
   EXPECT_EQ(user->quota_id, "alice");
   EXPECT_EQ(user->expires_at, expires_at);

@@ -103,23 +103,34 @@ void StreamVisitor::read_on() {
   write();
 }
 
+void StreamVisitor::read_part(size_t most) {
+  read_some(most);
+  write();
+}
+
 void StreamVisitor::read() {
-  while (reads && end_ != 0 && !is_over()) {
-    std::array<uint8_t, 4'096> buffer;
-    const auto size = world_.streams().read(end_, buffer);
-    if (!size) {
-      end_seen_ = size.error() == StreamError::ended;
-      reset_seen_ = !end_seen_ && size.error() != StreamError::would_block;
-      return;
-    }
-    const MutableBytes bytes = MutableBytes{buffer}.first(*size);
-    if (hears_bytes_) {
-      heard += text_of(bytes);
-      take_answer();
-    } else {
-      connection_->on_arrived(bytes, *this, world_.network.now());
-    }
+  while (reads && read_some(4'096)) {
   }
+}
+
+// False: there is no more.
+bool StreamVisitor::read_some(size_t most) {
+  if (end_ == 0 || is_over()) return false;
+  std::vector<uint8_t> bytes(most);
+  const auto size = world_.streams().read(end_, bytes);
+  if (!size) {
+    end_seen_ = size.error() == StreamError::ended;
+    reset_seen_ = !end_seen_ && size.error() != StreamError::would_block;
+    return false;
+  }
+  bytes.resize(*size);
+  if (hears_bytes_) {
+    heard += text_of(bytes);
+    take_answer();
+  } else {
+    connection_->on_arrived(bytes, *this, world_.network.now());
+  }
+  return true;
 }
 
 void StreamVisitor::take_answer() {

@@ -66,6 +66,7 @@ class StreamVisitor final : FrameSink {
   void leave() { world_.streams().close(std::exchange(end_, 0)); }
   bool reads = true;  ///< what comes; otherwise it waits in the receive buffer
   void read_on();
+  void read_part(size_t most);                  ///< so many bytes of it, by one who does not read
   bool has_ended() const { return end_seen_; }  ///< the server ended the connection
   bool was_reset() const { return reset_seen_; }
   bool is_over() const { return end_seen_ || reset_seen_; }
@@ -89,6 +90,7 @@ class StreamVisitor final : FrameSink {
  private:
   void on_frame(MutableBytes frame) override;
   void read();
+  bool read_some(size_t most);
   void take_answer();
   void write();
   std::vector<uint8_t> request(Method method, const Body& body);
