@@ -126,9 +126,9 @@ QuotaLease QuotaLedger::take(const QuotaClaim& claim) {
   const IpAddress network = quota_network(claim.client);
   const bool has_user = !claim.user.empty();
   const bool has_network = !claim.client.is_unspecified();
-  const CredentialClass limits = limits_of(claim.credential_class);
 
   const std::scoped_lock lock{mutex_};
+  const CredentialClass limits = limits_of(claim.credential_class);
   forget_until(claim.now);
   if (held_ >= limits_.allocations) return QuotaLease{QuotaLimit::server};
   std::shared_ptr<QuotaAccount> account;
