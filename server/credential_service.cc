@@ -154,8 +154,8 @@ Result<CredentialService::Issued, HttpResponse> CredentialService::issue(
   if (key.max_ttl > Duration{}) ttl = std::min(ttl, key.max_ttl);
   Issued issued;
   issued.ttl = std::chrono::floor<std::chrono::seconds>(ttl);
-  issued.credential = make_rest_credential(facts.secrets.front(), facts.separator, wish.id,
-                                           now.calendar + issued.ttl);
+  issued.credential =
+      make_rest_credential(facts.secrets.front(), facts.rest, wish.id, now.calendar + issued.ttl);
   return issued;
 }
 

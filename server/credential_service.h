@@ -33,7 +33,7 @@ struct CredentialFacts {
   CredentialServiceConfig config;
   std::string realm;
   std::vector<Secret> secrets;  ///< the first one signs
-  char separator = ':';
+  RestOptions rest{};
   std::vector<std::string> urls;  ///< of the live listeners
 };
 

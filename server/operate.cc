@@ -89,7 +89,7 @@ CredentialFacts Server::credential_facts() const {
   facts.config = config_.credentials;
   facts.realm = config_.server.realm;
   facts.secrets = config_.auth.secrets;
-  facts.separator = config_.auth.rest_separator;
+  facts.rest = config_.auth.rest;
   facts.urls = ice_urls(uris_, config_.relay.external, locals_, certified_name(config_.tls));
   return facts;
 }
