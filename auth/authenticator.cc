@@ -109,6 +109,19 @@ std::string fingerprint_of(const Key& mac_key) {
   return text;
 }
 
+/// The mac_key; or its first 16 bytes, which coturn and its clients make of one of 20 for
+/// HMAC-SHA1. Nothing where it is neither.
+std::optional<Key> key_that_signed(const MessageView& request, const Key& mac_key) {
+  if (is_signed_by(request, mac_key)) return mac_key;
+  constexpr size_t kSha1Key = 20;
+  constexpr size_t kCoturnsKey = 16;
+  const bool may_be_coturns =
+      mac_key.bytes().size() == kSha1Key && request.integrity_sha256_offset() == 0;
+  if (!may_be_coturns) return std::nullopt;
+  auto shortened = Key::from_mac_key(mac_key.bytes().first(kCoturnsKey));
+  return shortened && is_signed_by(request, *shortened) ? shortened : std::nullopt;
+}
+
 /// A key that no password leads to: for the work that an unknown user costs.
 Key nobodys_key(PasswordAlgorithm algorithm, const NonceMint::Settings& nonce) {
   return Key::derive(algorithm, "", "", text_of(nonce.keys.front().secret));
@@ -278,12 +291,11 @@ AuthVerdict Authenticator::check_token(const Attempt& attempt, Bytes token) cons
   if (!opened || !opened->is_valid(attempt.now.calendar)) {
     return unknown(attempt, AuthFailure::bad_token);
   }
-  if (!is_signed_by(attempt.request, opened->mac_key)) {
-    return unauthenticated(AuthFailure::wrong_password);
-  }
+  const auto session_key = key_that_signed(attempt.request, opened->mac_key);
+  if (!session_key) return unauthenticated(AuthFailure::wrong_password);
   return check_nonce(attempt, {.username = key->kid,
                                .quota_id = "token " + fingerprint_of(opened->mac_key),
-                               .key = opened->mac_key,
+                               .key = *session_key,
                                .is_by_token = true,
                                .credential_class = key->credential_class,
                                .expires_at = opened->expires_at()});

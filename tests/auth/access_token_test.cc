@@ -156,6 +156,22 @@ TEST(TokenUser, IsAcceptedByItsSessionKeyWithEitherKeyOfTheRoll) {
   EXPECT_EQ(std::get<Accepted>(realm.check(by_sha256)).integrity, Integrity::sha256);
 }
 
+TEST(TokenUser, OfCoturnsKindSignsWithSixteenOfTheTwentyBytes) {
+  TokenRealm realm;
+  TestRequest request = realm.request(kSession, realm.keys[0]);
+  const Key shortened = *Key::from_mac_key(kSession.bytes().first(16));
+  request.sha1_by = shortened;
+  const auto verdict = realm.check(request);
+  ASSERT_EQ(describe(verdict), "accepted north");
+  EXPECT_EQ(std::get<Accepted>(verdict).identity.key, shortened) << "answers are signed alike";
+
+  std::swap(request.sha1_by, request.sha256_by);
+  EXPECT_EQ(describe(realm.check(request)), "401 wrong password, challenge");
+  request.sha256_by.reset();
+  request.sha1_by = *Key::from_mac_key(kSession.bytes().first(15));
+  EXPECT_EQ(describe(realm.check(request)), "401 wrong password, challenge");
+}
+
 TEST(TokenUser, FirstPartyUsersAndSecretsGoOnBesideTokens) {
   TokenRealm realm;
   EXPECT_EQ(describe(realm.check(realm.new_request("alice", "wonderland"))), "accepted alice");
