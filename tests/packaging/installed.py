@@ -151,7 +151,8 @@ class Service:
         script += [f"mount -t tmpfs tmpfs {quoted(machine.path('/tmp'))}",
                    f"mount -o remount,bind,ro {quoted(machine.root)}",
                    f"exec {quoted(sys.executable)} {quoted(AS_UNIT)} {quoted(UNIT)} "
-                   f"{quoted(machine.root)} NOTIFY_SOCKET=/{notify} ASAN_OPTIONS=detect_leaks=0"]
+                   f"{quoted(machine.root)} NOTIFY_SOCKET=/{notify} WATCHDOG_USEC=2000000 "
+                   "ASAN_OPTIONS=detect_leaks=0"]
         self._process = Process(["unshare", "--mount", "sh", "-euc", "\n".join(script)],
                                 os.path.join(directory, "log"))
 
@@ -172,14 +173,11 @@ class Service:
     def log(self):
         return self._process.output()
 
-    def wait_until_ready(self, machine):
-        """As systemd, by READY=1, where the program is built to say so."""
-        if b"READY=1" in machine.read("usr/bin/uturn"):
-            wait_until(lambda: "READY=1" in self.notifications() or self._process.has_ended(), 60,
-                       "the service's READY=1")
-        else:
-            wait_until(lambda: " relaying " in self.log() or self._process.has_ended(), 60,
-                       "the service's line of its relay")
+    def wait_until_ready(self):
+        """As systemd is told: READY=1, and WATCHDOG=1 from then on."""
+        for word in ("READY=1", "WATCHDOG=1"):
+            wait_until(lambda: word in self.notifications() or self._process.has_ended(), 60,
+                       f"the service's {word}")
         check(not self._process.has_ended(), f"the service did not start:\n{self.log()}")
 
     @property
@@ -197,7 +195,7 @@ def status_of(pid):
 
 
 def check_serving(machine, service):
-    service.wait_until_ready(machine)
+    service.wait_until_ready()
     status = status_of(service.pid)
     check(status["CapEff"].strip() == f"{1 << 10:016x}", f"its capabilities are {status['CapEff']}")
     check(status["Seccomp"].strip() == "2" and status["NoNewPrivs"].strip() == "1",

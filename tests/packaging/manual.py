@@ -29,7 +29,8 @@ def test(options):
     commands = re.findall(r"^  uturn ([a-z][a-z-]*)", run(options.server, "help"), re.MULTILINE)
     check("serve" in commands, f"`uturn help` names no commands: {commands}")
     for command in dict.fromkeys(commands):
-        check(re.search(rf"uturn {command}\b", said), f"uturn(1) lacks the command {command}")
+        check(re.search(rf"^ {{7}}{command}(?= |$)", said, re.MULTILINE),
+              f"uturn(1) lacks the command {command}")
         if command == "help":
             continue
         flags = re.findall(r"^  (?:-\w,)?(--[a-z][a-z-]*)", run(options.server, "help", command),
