@@ -126,8 +126,9 @@ void AllocationTable::prefetch_tables(const Allocation& allocation) {
 void AllocationTable::prefetch_hot(const Slot& slot) {
   constexpr size_t kLine = 64;
   constexpr size_t kHot = 6 * kLine;  // up to the channels: whatever forwarding reads
-  static_assert(sizeof(FiveTuple) + sizeof(SocketId) + sizeof(Traffic) + sizeof(Allocation::sides) +
-                    sizeof(ChannelTable) + 2 * sizeof(uint64_t) <=
+  static_assert(sizeof(FiveTuple) + sizeof(SocketId) + sizeof(Traffic) + sizeof(TrafficClass*) +
+                    sizeof(Allocation::credit) + sizeof(Allocation::sides) + sizeof(ChannelTable) +
+                    2 * sizeof(uint64_t) <=
                 kHot);
   const auto* const begin = reinterpret_cast<const uint8_t*>(&slot);
   for (size_t at = 0; at < kHot; at += kLine) __builtin_prefetch(begin + at);
