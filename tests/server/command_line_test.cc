@@ -246,8 +246,9 @@ INSTANTIATE_TEST_SUITE_P(
                 "/nowhere/uturn.yaml cannot be read: No such file or directory"}));
 
 INSTANTIATE_TEST_SUITE_P(Metrics, ServeRefusal,
-                         testing::Values(Refusal{{"serve", "--metrics", "127.0.0.1"},
-                                                 "--metrics: expected IP:PORT or none"}));
+                         testing::Values(Refusal{
+                             {"serve", "--metrics", "127.0.0.1"},
+                             "--metrics: expected IP:PORT or none; found '127.0.0.1'"}));
 
 INSTANTIATE_TEST_SUITE_P(
     Contradictions, ServeRefusal,

@@ -208,18 +208,20 @@ INSTANTIATE_TEST_SUITE_P(
                 "uturn.yaml:1: log.level: expected trace, debug, info, warn, error or off; found "
                 "'loud'"},
         Mistake{"log: {file: uturn.log}\n",
-                "uturn.yaml:1: log.file: expected stderr or an absolute path; found "
+                "uturn.yaml:1: log.file: expected stderr, stdout, journald, syslog or an absolute "
+                "path; found "
                 "'uturn.log'"}));
 
 INSTANTIATE_TEST_SUITE_P(
     NotInThisVersion, ConfigYamlMistake,
-    testing::Values(Mistake{"realms: {a.example: {}}\n",
-                            "uturn.yaml:1: realms: further realms are not in this version"},
-                    Mistake{"metrics: {listen: \"127.0.0.1\"}\n",
-                            "uturn.yaml:1: metrics.listen: expected IP:PORT or none"},
-                    Mistake{
-                        "log: {levels: [auth]}\n",
-                        "uturn.yaml:1: log.levels: expected COMPONENT=LEVEL, like sessions=off"}));
+    testing::Values(
+        Mistake{"realms: {a.example: {}}\n",
+                "uturn.yaml:1: realms: further realms are not in this version"},
+        Mistake{"metrics: {listen: \"127.0.0.1\"}\n",
+                "uturn.yaml:1: metrics.listen: expected IP:PORT or none; found '127.0.0.1'"},
+        Mistake{"log: {levels: [auth]}\n",
+                "uturn.yaml:1: log.levels[1]: expected COMPONENT=LEVEL, like sessions=off; found "
+                "'auth'"}));
 
 INSTANTIATE_TEST_SUITE_P(
     Documents, ConfigYamlMistake,
