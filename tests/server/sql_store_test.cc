@@ -14,7 +14,9 @@ struct StoreTest : testing::Test {
     const auto url = DatabaseUrl::parse("sqlite://" + file);
     auto store = connect_store(*url, {.may_write = may_write, .may_create = may_write});
     EXPECT_TRUE(store.has_value());
-    if (may_write) EXPECT_TRUE((*store)->prepare().has_value());
+    if (may_write) {
+      EXPECT_TRUE((*store)->prepare().has_value());
+    }
     return *std::move(store);
   }
   static StoredKeys keys(char digit, bool has_sha256 = true) {

@@ -21,7 +21,7 @@ bool heard_all(uint32_t pings, uint32_t echoes) { return echoes == pings || echo
 
 constexpr Duration kStorm = std::chrono::minutes(20);
 constexpr Duration kCalm = std::chrono::minutes(15);
-constexpr Duration kSilence = std::chrono::hours(2);
+constexpr Duration kSilenceLasts = std::chrono::hours(2);
 
 }  // namespace
 
@@ -181,7 +181,7 @@ void Simulation::silence() {
   run_for(std::chrono::seconds(60));
   for (auto& client : clients_) client->vanish();
   answers_ = false;
-  run_for(kSilence);
+  run_for(kSilenceLasts);
   check_fates();
   require_none(remains(server_));
   require(network_.is_silent(), "somebody still speaks");
