@@ -123,9 +123,9 @@ void DatabasePool::perform(Job job, std::unique_ptr<CredentialStore>& store) {
     if (!found.error().is_gone) return on_answer_(question, SourceFailed{});
     store.reset();
     --connected_;
-    // A server that was restarted meanwhile is no reason for an error.
-    if (job.was_tried) return on_answer_(question, SourceFailed{});
-    job.was_tried = true;
+    // A server that was restarted meanwhile is no reason for an error, however many of our
+    // connections were to the one before.
+    if (++job.tries > connections_) return on_answer_(question, SourceFailed{});
     const std::scoped_lock lock(mutex_);
     if (!stopping_) jobs_.push_front(std::move(job));
     changed_.notify_one();

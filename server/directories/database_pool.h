@@ -45,7 +45,7 @@ class DatabasePool final : public UserSource {
  private:
   struct Job {
     DirectoryQuestion question;
-    bool was_tried = false;
+    uint32_t tries = 0;  ///< that ended with a connection gone
   };
   void run();
   std::unique_ptr<CredentialStore> connect(Duration& pause);

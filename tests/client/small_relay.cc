@@ -233,6 +233,7 @@ void SmallRelay::send(Bytes frame, size_t client) {
     ::send(to.connection, bytes.data(), bytes.size(), MSG_NOSIGNAL);
     return;
   }
+  transmit(client);  // what the handshake still had to say goes first
   EXPECT_EQ(to.tls->write({&bytes, 1}), bytes.size());
   transmit(client);
 }
