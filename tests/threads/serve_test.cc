@@ -56,15 +56,16 @@ TEST_P(ServeTest, EndsWithinASecondOfATermSignal) {
   }
 }
 
-TEST_P(ServeTest, OtherSignalsAreSurvivedAndLogged) {
+TEST_P(ServeTest, OtherSignalsAreHeededAndCostNobodyHisAllocation) {
   ServeProcess server(arguments());
   ASSERT_TRUE(server.becomes_ready()) << server.output();
   BlockingClient alice(server.address());
   ASSERT_TRUE(alice.allocate());
-  for (const auto& [number, name] :
-       {std::pair{SIGHUP, "SIGHUP"}, {SIGUSR1, "SIGUSR1"}, {SIGUSR2, "SIGUSR2"}}) {
+  for (const auto& [number, said] : {std::pair{SIGHUP, "the configuration was reloaded"},
+                                     {SIGUSR1, "draining"},
+                                     {SIGUSR2, "SIGUSR2"}}) {
     server.signal(number);
-    EXPECT_TRUE(server.says(name)) << server.output();
+    EXPECT_TRUE(server.says(said)) << server.output();
     EXPECT_TRUE(alice.refresh());
   }
   EXPECT_TRUE(server.is_running());
