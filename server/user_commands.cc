@@ -7,6 +7,7 @@
 #include <ostream>
 
 #include "auth/key.h"
+#include "auth/opaque_string.h"
 #include "server/command_line.h"
 #include "server/config_texts.h"
 #include "server/config_yaml.h"
@@ -144,8 +145,9 @@ bool is_name(const std::string& name) {
   return !name.empty() && name.size() <= kMaxName && name == printable(name);
 }
 
-int add_user(DatabaseCommand& command, const std::string& name, const std::string& password,
+int add_user(DatabaseCommand& command, const std::string& given_name, const std::string& password,
              const std::string& md5_key) {
+  const std::string name = opaque_string_or_same(given_name);
   if (!is_name(name)) {
     return command.usage("a name has 1 to 508 bytes without control characters");
   }
@@ -153,8 +155,9 @@ int add_user(DatabaseCommand& command, const std::string& name, const std::strin
   if (md5_key.empty()) {
     const auto given = command.secret_from(password, "password");
     if (!given) return command.usage(given.error());
+    const Secret prepared(opaque_string_or_same(given->reveal()));
     const auto hex = [&](PasswordAlgorithm algorithm) {
-      return Secret(hex_of(Key::derive(algorithm, name, command.realm(), given->reveal())));
+      return Secret(hex_of(Key::derive(algorithm, name, command.realm(), prepared.reveal())));
     };
     keys = {hex(PasswordAlgorithm::md5), hex(PasswordAlgorithm::sha256)};
   } else {
@@ -175,7 +178,8 @@ int add_user(DatabaseCommand& command, const std::string& name, const std::strin
   return kExitSuccess;
 }
 
-int remove_user(DatabaseCommand& command, const std::string& name) {
+int remove_user(DatabaseCommand& command, const std::string& given_name) {
+  const std::string name = opaque_string_or_same(given_name);
   const auto store = command.connect(true, false);
   if (!store) return kExitFailure;
   const auto removed = store->remove_user(command.realm(), name);

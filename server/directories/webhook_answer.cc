@@ -3,6 +3,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "auth/opaque_string.h"
+
 namespace uturn {
 namespace {
 
@@ -23,7 +25,7 @@ bool add_keys(const Json& said, std::string_view realm, User& user) {
   const auto password = said.find("password");
   if (password != said.end()) {
     if (!password->is_string()) return false;
-    const auto& text = password->get_ref<const std::string&>();
+    const std::string text = opaque_string_or_same(password->get_ref<const std::string&>());
     if (text.empty()) return false;
     user.md5 = Key::derive(PasswordAlgorithm::md5, user.username, realm, text);
     user.sha256 = Key::derive(PasswordAlgorithm::sha256, user.username, realm, text);
@@ -67,6 +69,7 @@ SourceAnswer read_webhook_answer(long status, std::string_view body, std::string
     if (!name->is_string() || name->get_ref<const std::string&>().size() > kMaxClass) {
       return SourceFailed{};
     }
+    found.user.credential_class = name->get<std::string>();
   }
   return found;
 }

@@ -30,6 +30,7 @@ TEST(WebhookAnswer, KeysAreTakenAsTheyAre) {
   ASSERT_TRUE(one);
   EXPECT_TRUE(one->user.md5);
   EXPECT_FALSE(one->user.sha256);
+  EXPECT_EQ(one->user.credential_class, "guest");
   const auto two = found(
       R"({"key": ["00112233445566778899aabbccddeeff",
                   "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"]})");
