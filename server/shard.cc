@@ -105,7 +105,11 @@ void Shard::run() {
   close();
 }
 
-void Shard::start() { loop_->start(); }
+// What was said to this shard before, like the secrets of a database, is heard before any client.
+void Shard::start() {
+  loop_->start();
+  on_wake();
+}
 
 void Shard::pass(Instant wake_at) {
   loop_->run_pass(*this, std::min(wake_at, next_deadline()));

@@ -264,7 +264,7 @@ ConnectedStore connect_redis(const DatabaseUrl& url, const StoreOptions& options
   if (!context) return Failure{StoreError{"no memory", true}};
   if (context->err != 0) return Failure{StoreError{context->errstr, true}};
   redisSetTimeout(context.get(), timeout);
-  redisEnableKeepAlive(context.get());
+  if (url.socket.empty()) redisEnableKeepAlive(context.get());
 
   auto store = std::make_unique<RedisStore>(std::move(context));
   if (!url.password.empty()) {
