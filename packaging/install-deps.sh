@@ -26,7 +26,7 @@ bench_packages=(
 )
 package_packages=(dpkg-dev rpm libhiredis-dev file python3)
 # What packages are looked at with, and the machine without anything that they are installed on.
-package_test_packages=(lintian rpmlint mandoc zsh systemd mmdebstrap)
+package_test_packages=(lintian rpmlint mandoc zsh systemd mmdebstrap cpio)
 # Few tests need them, and are skipped where they cannot be had.
 optional_packages=(chromium libnss3-tools haproxy nginx libnginx-mod-stream)
 daemons=(coturn haproxy nginx prometheus postgresql mariadb-server redis-server)

@@ -279,7 +279,7 @@ void Server::choose_capacity() {
 }
 
 void Server::make_policy() {
-  policy_ = std::make_shared<const PeerPolicy>(policy_settings());
+  policy_ = first_policy_ = std::make_shared<const PeerPolicy>(policy_settings());
   quota_.emplace(quota_limits());
   ports_.emplace(relay_addresses_, config_.relay.ports);
   tcp_ports_.emplace(relay_addresses_, config_.relay.ports);

@@ -161,6 +161,7 @@ class Server final : AdminSubject {
   // What shards stand on, so it goes after them.
   ShardEvents events_;
   std::shared_ptr<const PeerPolicy> policy_;
+  std::shared_ptr<const PeerPolicy> first_policy_;  ///< shards refer to it until they reload
   std::vector<NonceKey> nonce_keys_;
   std::optional<QuotaLedger> quota_;
   std::optional<SharedPorts> ports_;

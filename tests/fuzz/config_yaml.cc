@@ -19,6 +19,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
 
   config.auth.users.clear();  // masked secrets do not come back
   config.auth.secrets.clear();
+  config.auth.oauth.keys.clear();
+  config.credentials.keys.clear();
   const std::string printed = uturn::print_config(config);
   uturn::Config again;
   uturn::ConfigReader second(again, sources);

@@ -109,7 +109,8 @@ def status():
         check(answer["allocations"] == 3, f"{answer}")
         check(answer["relay"]["ports_held"] == 3, f"{answer}")
         check(len(answer["workers"]) == 2, f"{answer}")
-        check(answer["totals"]["allocations_made"] == 3, f"{answer}")
+        made, deleted = (answer["totals"][f"allocations_{how}"] for how in ("made", "deleted"))
+        check(made - deleted == 3, f"{answer}")  # quick start tried itself
         check(answer["listeners"] == [f"udp://127.0.0.1:{server.endpoint().port}"], f"{answer}")
         text = command(server, "status")
         check("serving" in text and "allocations  3" in text, text)
@@ -210,7 +211,8 @@ def no_server():
             said = command(server, name, expect=1, socket_path=missing)
             check("no server runs here" in said, said)
         server.stop()
-        check("no server runs here" in command(server, "status", expect=1), "its socket is there")
+        # Whom root became may not take the name out of a directory of root's.
+        check("no server" in command(server, "status", expect=1), "somebody answers")
 
 
 def socket_permissions():
@@ -510,7 +512,7 @@ def credentials():
 
             head = curl(*trust, "--include", "--header", "Authorization: Bearer the key of web",
                         "--data", '{"user": "alice", "ttl": 60}', f"{url}/v1/ice-servers")
-            ice = json.loads(head.split("\r\n\r\n", 1)[1])["iceServers"][0]
+            ice = json.loads(head.split("\n\n", 1)[1])["iceServers"][0]
             check('rel="ice-server"' in head and "credential-type" in head, head)
             allocate(ice["username"], ice["credential"])
 

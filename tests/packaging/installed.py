@@ -112,13 +112,14 @@ def check_installed(machine, deb):
 def configure(machine):
     """As an administrator does: with an editor, in the file that the package brought."""
     text = machine.read(CONFIGURATION).decode()
-    for old, new in {"users: {}": 'users: {alice: {password: "%s"}}' % PASSWORD,
-                     "addresses: [auto]": "addresses: [127.0.0.1]",
-                     "allow: []": "allow: [127.0.0.1]",
-                     'certificate: ""': "certificate: /etc/uturn/tls/fullchain.pem",
-                     'key: ""': "key: /etc/uturn/tls/privkey.pem"}.items():
-        check(text.count(old) == 1, f"the configuration has {old!r} not once")
-        text = text.replace(old, new)
+    for section, key, value in (("auth", "users", '{alice: {password: "%s"}}' % PASSWORD),
+                                ("relay", "addresses", "[127.0.0.1]"),
+                                ("peers", "allow", "[127.0.0.1]"),
+                                ("tls", "certificate", "/etc/uturn/tls/fullchain.pem"),
+                                ("tls", "key", "/etc/uturn/tls/privkey.pem")):
+        text, found = re.subn(rf"^({section}:\n(?:[ #].*\n|\n)*?  {key}:) [^#\n]*", rf"\1 {value}  ",
+                              text, count=1, flags=re.MULTILINE)
+        check(found, f"the configuration lacks {section}.{key}")
     with open(machine.path(CONFIGURATION), "w") as file:
         file.write(text)
     machine.run("uturn", "check", "/etc/uturn/uturn.yaml")

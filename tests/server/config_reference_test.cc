@@ -188,7 +188,7 @@ TEST(ConfigReference, EachKeySetsItsOwnMemberAndIsPrintedBack) {
 TEST(ConfigReference, WhatIsPrintedCanBeReadAndIsTheSame) {
   Config config = read_yaml(kOtherValues).config;
   config.auth = {};  // masked secrets do not come back
-  config.credentials.keys = {};
+  config.credentials.keys.clear();
   const ReadConfig again = read_yaml(print_config(config));
   EXPECT_EQ(problem_of(again), "");
   EXPECT_EQ(print_config(again.config), print_config(config));
