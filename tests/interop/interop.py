@@ -51,8 +51,8 @@ def over_streams(*arguments, scheme, workers=1, **more):
         expect_no_loss(server, "-t", *arguments, "-n", "25", "-e", peer.host, "-r", str(peer.port),
                        scheme=scheme, **more)
         totals = counters(server.stop())
-        check(totals["handshakes"] == ("-S" in arguments) * totals["handshakes_done"],
-              f"TLS handshakes: {totals}")
+        # It begins some of its connections with versions before 1.2, is refused, and tries again.
+        check((totals["handshakes_done"] > 0) == ("-S" in arguments), f"TLS handshakes: {totals}")
 
 
 def tcp_allocations(*arguments, scheme="tcp", workers=1, **more):
@@ -171,13 +171,15 @@ def foreign_password_algorithm(algorithm):
 
 
 def oauth():
-    """turnutils_uclient -J draws one of three keys that it knows by heart (RFC 7635)."""
+    """turnutils_uclient -J draws one of three keys that it knows by heart (RFC 7635).
+
+    Without RTCP: each connection draws anew, and a reservation is for whom it was made."""
     keys = ("[{kid: north, key: MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDEK},"
             " {kid: union, key: MTIzNDU2Nzg5MDEyMzQ1Ngo=, algorithm: A128GCM},"
             " {kid: oldempire, key: MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIK}]")
     extra = ["--set", f"auth.oauth.keys={keys}", "--set", "auth.oauth.server_name=blackdow.carleon.gov"]
     for _ in range(3):
-        through_peer("-J", extra=extra, credentials=())
+        through_peer("-J", "-c", extra=extra, credentials=())
 
 
 def bandwidth():
