@@ -188,9 +188,11 @@ class Mariadb(Database):
     def __init__(self):
         super().__init__()
         self._home = self.own_directory("mysql", "mysql")
+        # Servers that begin at the same moment take each other's temporary tables away.
+        self._temporary = self.own_directory("mysql", "mysql-tmp")
         self.socket = f"{self._home}/socket"
         run(program("mariadb-install-db"), "--no-defaults", f"--datadir={self._home}/data",
-            "--auth-root-authentication-method=normal", "--skip-test-db", *self._user())
+            f"--tmpdir={self._temporary}", "--auth-root-authentication-method=normal", "--skip-test-db", *self._user())
         self.url = f"mysql://turn:{ENCODED_PASSWORD}@localhost/coturn?socket={self.socket}"
         self.start()
         self._client("", f"CREATE DATABASE coturn; CREATE USER turn@localhost IDENTIFIED BY "
@@ -202,7 +204,8 @@ class Mariadb(Database):
 
     def command(self):
         return [program("mariadbd", "/usr/sbin/mariadbd"), "--no-defaults", "--skip-networking",
-                f"--datadir={self._home}/data", f"--socket={self.socket}",
+                f"--datadir={self._home}/data", f"--tmpdir={self._temporary}",
+                f"--socket={self.socket}",
                 f"--pid-file={self._home}/pid", "--innodb-buffer-pool-size=8M", *self._user()]
 
     def _client(self, database, text):
