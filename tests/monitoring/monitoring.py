@@ -23,7 +23,8 @@ from turn_client import TurnClient, TurnError
 HERE = os.path.dirname(os.path.abspath(__file__))
 ETC = os.path.join(HERE, "..", "..", "etc")
 LISTEN = ("udp://127.0.0.1:0",)
-FLAGS = ["--relay-ip", "127.0.0.1", "--allow-peer", "127.0.0.0/8"]
+FLAGS = ["-c", os.path.join(HERE, "by_flags.yaml"), "--relay-ip", "127.0.0.1",
+         "--allow-peer", "127.0.0.0/8"]
 SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$")
 
 
@@ -67,6 +68,17 @@ def scrape(server):
     status, text = get(server, "/metrics")
     check(status == 200, f"/metrics answered {status}")
     return parse(text)
+
+
+def scrape_when(server, holds):
+    """What is scraped is up to a tenth of a second old."""
+    found = []
+
+    def look():
+        found[:] = [scrape(server)]
+        return holds(found[0])
+    wait_until(look, 30, "a scrape that shows what has happened")
+    return found[0]
 
 
 def total(samples, name, **labels):
@@ -123,7 +135,7 @@ def metrics():
                 check(False, "a private peer was permitted")
             except TurnError as error:
                 check(error.code == 403, f"refused with {error.code}")
-            during = scrape(server)
+            during = scrape_when(server, lambda seen: total(seen, "uturn_peers_denied_total") == 1)
             uri = f"udp://127.0.0.1:{server.endpoint().port}"
             alike = {"listener": uri, "transport": "udp", "realm": REALM}
             for direction in ("to_peer", "to_client"):
@@ -148,7 +160,7 @@ def metrics():
             check(total(during, "uturn_loop_batch_packets_sum") >= 20, "batches are not counted")
             check(total(during, "process_open_fds") > 5, "descriptors are not counted")
             call.client.refresh(0)
-            after = scrape(server)
+            after = scrape_when(server, lambda seen: total(seen, "uturn_allocations") == 0)
             check(total(after, "uturn_allocations") == 0, "the allocation is still counted")
             check(total(after, "uturn_allocations_ended_total", reason="deleted") == 1, f"{after}")
             check(total(after, "uturn_permissions") + total(after, "uturn_channels") == 0, "left over")
@@ -279,6 +291,9 @@ class ServiceManager:
         self.path = os.path.join(directory, "notify")
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(self.path)
+        # As systemd's: whoever the server has become may write to it.
+        os.chmod(directory, 0o755)
+        os.chmod(self.path, 0o777)
         self._said = []
 
     def hears(self, word, seconds=30):
