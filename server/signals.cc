@@ -58,6 +58,10 @@ Signals::Signals(Signals&& other) noexcept
 
 Signals::~Signals() {
   if (fd_ < 0) return;
+  // One that still waits would end the process once it is blocked no more.
+  signalfd_siginfo waits{};
+  while (::read(fd_, &waits, sizeof waits) == static_cast<ssize_t>(sizeof waits)) {
+  }
   ::close(fd_);
   ::sigaction(SIGPIPE, &previous_pipe_, nullptr);
   ::pthread_sigmask(SIG_SETMASK, &previous_, nullptr);
