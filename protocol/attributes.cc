@@ -4,22 +4,22 @@
 // 8656, Sections 18.1, 18.2, 18.3, 18.8 and 18.10.
 #include "protocol/attributes.h"
 
+#include "protocol/xor_ipv4.h"
+
 namespace uturn {
 namespace {
 
 constexpr size_t kAddressHeadSize = 4;  // a zero byte, family, port
-constexpr size_t kIpv4ValueSize = kAddressHeadSize + 4;
+constexpr size_t kIpv4ValueSize = kXorIpv4Size;
 constexpr size_t kIpv6ValueSize = kAddressHeadSize + 16;
 
-/// What an address is XORed with: the port with the first half of the cookie, the IP address with
-/// the cookie and, where it is longer, the transaction id (RFC 8489, Section 14.2). `value` is that
-/// of an address attribute, 8 or 20 bytes.
-void apply_mask(MutableBytes value, const TransactionId& id) {
+/// What an IPv6 address is XORed with: the port with the first half of the cookie, the IP address
+/// with the cookie and the transaction id (RFC 8489, Section 14.2).
+void apply_mask(std::span<uint8_t, kIpv6ValueSize> value, const TransactionId& id) {
   uint8_t* const port = value.data() + 2;
   store_be16(port, static_cast<uint16_t>(load_be16(port) ^ kMagicCookie >> 16));
   uint8_t* const ip = value.data() + kAddressHeadSize;
   store_be32(ip, load_be32(ip) ^ kMagicCookie);
-  if (value.size() == kIpv4ValueSize) return;
   for (size_t at = 0; at < id.bytes.size(); at += 4) {
     store_be32(ip + 4 + at, load_be32(ip + 4 + at) ^ load_be32(id.bytes.data() + at));
   }
@@ -42,20 +42,13 @@ std::optional<ErrorValue> decode_class_number_reason(Bytes value) {
 
 }  // namespace
 
-// The lengths are told apart first, so that those of copies are known: this is done for each
-// datagram that an indication carries.
 std::optional<TransportAddress> decode_xor_address(Bytes value, const TransactionId& id) {
+  if (value.size() == kIpv4ValueSize) return read_xor_ipv4(value.data());
+  if (value.size() != kIpv6ValueSize) return std::nullopt;
   std::array<uint8_t, kIpv6ValueSize> plain;
-  if (value.size() == kIpv4ValueSize) {
-    std::memcpy(plain.data(), value.data(), kIpv4ValueSize);
-  } else if (value.size() == kIpv6ValueSize) {
-    std::memcpy(plain.data(), value.data(), kIpv6ValueSize);
-  } else {
-    return std::nullopt;
-  }
-  const MutableBytes unmasked = MutableBytes{plain}.first(value.size());
-  apply_mask(unmasked, id);
-  return decode_address(unmasked);
+  std::memcpy(plain.data(), value.data(), plain.size());
+  apply_mask(plain, id);
+  return decode_address(plain);
 }
 
 std::optional<TransportAddress> decode_address(Bytes value) {
@@ -75,8 +68,12 @@ std::optional<TransportAddress> decode_address(Bytes value) {
 
 size_t encode_xor_address(const TransportAddress& address, const TransactionId& id,
                           std::span<uint8_t, 20> out) {
+  if (address.ip.is_v4()) {
+    write_xor_ipv4(address, out.data());
+    return kIpv4ValueSize;
+  }
   const size_t size = encode_address(address, out);
-  apply_mask(MutableBytes{out}.first(size), id);
+  apply_mask(out, id);
   return size;
 }
 

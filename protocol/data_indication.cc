@@ -4,9 +4,12 @@
 #include "protocol/attribute_type.h"
 #include "protocol/attributes.h"
 #include "protocol/method.h"
+#include "protocol/xor_ipv4.h"
 
 namespace uturn {
 namespace {
+
+constexpr size_t kAttributeHeaderSize = 4;
 
 /// The first four bytes of an attribute in one number.
 constexpr uint32_t attribute_header(AttributeType type, size_t value_size) {
@@ -26,15 +29,15 @@ void write_data_indication_header(MutableBytes out, const TransactionId& id,
   store_be32(at + 4, kMagicCookie);
   std::memcpy(at + 8, id.bytes.data(), id.bytes.size());
 
-  std::array<uint8_t, 20> address;
-  const size_t address_size = encode_xor_address(peer, id, address);
-  store_be32(at + 20, attribute_header(AttributeType::xor_peer_address, address_size));
-  if (address_size == 8) {
-    std::memcpy(at + 24, address.data(), 8);
+  uint8_t* const address = at + kStunHeaderSize + kAttributeHeaderSize;
+  size_t address_size = kXorIpv4Size;
+  if (peer.ip.is_v4()) {
+    write_xor_ipv4(peer, address);
   } else {
-    std::memcpy(at + 24, address.data(), 20);
+    address_size = encode_xor_address(peer, id, std::span<uint8_t, 20>{address, 20});
   }
-  store_be32(at + 24 + address_size, attribute_header(AttributeType::data, payload_size));
+  store_be32(at + kStunHeaderSize, attribute_header(AttributeType::xor_peer_address, address_size));
+  store_be32(address + address_size, attribute_header(AttributeType::data, payload_size));
 }
 
 }  // namespace uturn

@@ -5,6 +5,7 @@
 #include "protocol/attributes.h"
 #include "protocol/message_view.h"
 #include "protocol/method.h"
+#include "protocol/xor_ipv4.h"
 
 namespace uturn {
 namespace {
@@ -27,7 +28,7 @@ std::optional<SendIndication> read_plain_send_indication(Bytes datagram) {
   if (kStunHeaderSize + load_be16(at + 2) != datagram.size()) return std::nullopt;
 
   const uint32_t first = load_be32(at + kStunHeaderSize);
-  size_t address_size = 8;
+  size_t address_size = kXorIpv4Size;
   if (first != attribute_header(AttributeType::xor_peer_address, address_size)) {
     address_size = 20;
     if (first != attribute_header(AttributeType::xor_peer_address, address_size)) {
@@ -41,11 +42,17 @@ std::optional<SendIndication> read_plain_send_indication(Bytes datagram) {
   if (second != attribute_header(AttributeType::data, data_size)) return std::nullopt;
   if (data_at + data_size + padding_of(data_size) != datagram.size()) return std::nullopt;
 
+  const Bytes data = datagram.subspan(data_at, data_size);
+  if (address_size == kXorIpv4Size) {
+    const auto peer = read_xor_ipv4(at + kAddress);
+    if (!peer) return std::nullopt;
+    return std::optional<SendIndication>(std::in_place, *peer, data);
+  }
   TransactionId id;
   std::memcpy(id.bytes.data(), at + 8, id.bytes.size());
   const auto peer = decode_xor_address(datagram.subspan(kAddress, address_size), id);
   if (!peer) return std::nullopt;
-  return std::optional<SendIndication>(std::in_place, *peer, datagram.subspan(data_at, data_size));
+  return std::optional<SendIndication>(std::in_place, *peer, data);
 }
 
 }  // namespace uturn

@@ -32,19 +32,26 @@ bool all_zero(Bytes bytes) {
 class KeyedHash {
  public:
   explicit KeyedHash(uint64_t seed)
-      : state_(fold(seed ^ 0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93)),
+      : state_(seed ^ 0x9E3779B97F4A7C15),
         key_(fold(seed ^ 0xC2B2AE3D27D4EB4F, 0xA0761D6478BD642F)) {}
 
   void mix(uint64_t a, uint64_t b) { state_ = fold(a ^ state_, b ^ key_); }
   void mix(const IpAddress& ip) {
+    if (ip.is_v4()) return mix(v4_word(ip), 0);
     const Bytes bytes = ip.bytes();
-    if (ip.is_v4()) return mix(load_be32(bytes.data()), 0);
     mix(load_be64(bytes.data()), load_be64(bytes.data() + 8));
+  }
+  /// Two IPv4 addresses fill one word of each factor.
+  void mix(const IpAddress& a, const IpAddress& b) {
+    if (a.is_v4() && b.is_v4()) return mix(v4_word(a), v4_word(b));
+    mix(a);
+    mix(b);
   }
   uint64_t result() const { return fold(state_ ^ 0xE7037ED1A0B428DB, key_ | 1); }
 
  private:
   __extension__ using Product = unsigned __int128;
+  static uint64_t v4_word(const IpAddress& ip) { return load_be32(ip.bytes().data()); }
   static uint64_t fold(uint64_t a, uint64_t b) {
     const Product product = static_cast<Product>(a) * b;
     return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
@@ -176,8 +183,7 @@ uint64_t hash_of(const TransportAddress& address, uint64_t seed) {
 
 uint64_t hash_of(const FiveTuple& five_tuple, uint64_t seed) {
   KeyedHash hash{seed};
-  hash.mix(five_tuple.client.ip);
-  hash.mix(five_tuple.server.ip);
+  hash.mix(five_tuple.client.ip, five_tuple.server.ip);
   // The transport takes the byte above the client's family; scopes and families stay as they are.
   hash.mix(port_family_scope(five_tuple.client) | static_cast<uint64_t>(five_tuple.transport) << 24,
            port_family_scope(five_tuple.server));

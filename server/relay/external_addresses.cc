@@ -5,7 +5,7 @@
 
 namespace uturn {
 
-TransportAddress ExternalAddresses::outward(const TransportAddress& local) const {
+TransportAddress ExternalAddresses::find_outward(const TransportAddress& local) const {
   const auto found = std::ranges::find(pairs_, local.ip, &ExternalAddress::local);
   return found == pairs_.end() ? local : TransportAddress{found->shown, local.port, 0};
 }

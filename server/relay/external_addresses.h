@@ -21,7 +21,9 @@ class ExternalAddresses {
   explicit ExternalAddresses(std::vector<ExternalAddress> pairs = {}) : pairs_(std::move(pairs)) {}
 
   /// A local relay address as the world sees it; any other address as it is.
-  TransportAddress outward(const TransportAddress& local) const;
+  TransportAddress outward(const TransportAddress& local) const {
+    return pairs_.empty() ? local : find_outward(local);
+  }
   /// A shown address as it is here. Where several local addresses share one, the one that holds the
   /// port.
   TransportAddress inward(const TransportAddress& shown, const HeldPorts& held) const {
@@ -29,6 +31,7 @@ class ExternalAddresses {
   }
 
  private:
+  TransportAddress find_outward(const TransportAddress& local) const;
   TransportAddress find_inward(const TransportAddress& shown, const HeldPorts& held) const;
   std::vector<ExternalAddress> pairs_;
 };

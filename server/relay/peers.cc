@@ -35,8 +35,7 @@ bool Relay::is_tunneled(const IpAddress& ip) {
   return prefix == 0x2001'0000 || prefix >> 16 == 0x2002;
 }
 
-bool Relay::may_pass(PeerCheck check, const PeerAddress& peer) const {
-  if (check == PeerCheck::none) return true;
+bool Relay::may_pass_at_port(const PeerAddress& peer) const {
   return held_.is_held(peer) || policy_->decide(peer).is_permitted();
 }
 

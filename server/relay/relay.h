@@ -254,7 +254,10 @@ class Relay {
   };
   Result<Peer, ErrorCode> admit(const PeerAddress& shown, const Allocation& allocation);
   static bool is_tunneled(const IpAddress& ip);
-  bool may_pass(PeerCheck check, const PeerAddress& peer) const;
+  bool may_pass(PeerCheck check, const PeerAddress& peer) const {
+    return check == PeerCheck::none || may_pass_at_port(peer);
+  }
+  bool may_pass_at_port(const PeerAddress& peer) const;
   const HeldPorts& held_by(const Allocation& allocation) const;
   /// DSCP and ECN are kept, one hop is taken off the TTL (RFC 8656, Sections 13, 14 and 21.1.7).
   static IpFields onward(uint8_t dscp, uint8_t ecn, uint8_t ttl, bool dont_fragment) {

@@ -12,23 +12,21 @@ class TransactionIds {
  public:
   explicit TransactionIds(Random& random) : random_(random) {}
 
-  TransactionId next() {
+  /// Good until the next call.
+  const TransactionId& next() {
     if (left_ == 0) {
-      random_.fill(block_);
+      random_.fill({reinterpret_cast<uint8_t*>(block_.data()), sizeof block_});
       left_ = kIds;
     }
-    --left_;
-    TransactionId id;
-    std::copy_n(block_.begin() + static_cast<std::ptrdiff_t>(left_ * id.bytes.size()),
-                id.bytes.size(), id.bytes.begin());
-    return id;
+    return block_[--left_];
   }
 
  private:
   static constexpr size_t kIds = 512;  ///< drawing costs some thousand instructions, however many
   Random& random_;
-  std::array<uint8_t, kIds * 12> block_{};
+  std::array<TransactionId, kIds> block_{};
   size_t left_ = 0;
 };
+static_assert(sizeof(TransactionId) == 12);
 
 }  // namespace uturn
