@@ -26,6 +26,8 @@ Now Clock::now() const {
   return {monotonic, CalendarTime(std::chrono::floor<std::chrono::seconds>(calendar))};
 }
 
+Duration thread_cpu_time() { return read(CLOCK_THREAD_CPUTIME_ID); }
+
 void make_sleeps_precise() { ::prctl(PR_SET_TIMERSLACK, 1'000ul, 0ul, 0ul, 0ul); }
 
 void sleep_for(Duration time) {

@@ -16,6 +16,8 @@ class Clock {
   Duration calendar_ahead_;  ///< of the monotonic clock, since 1970
 };
 
+/// What this thread has had of a processor so far, the kernel's work for it included.
+Duration thread_cpu_time();
 /// The kernel may let this thread's sleeps last 50 µs longer than asked, so that several wake-ups
 /// fall together; afterwards it is one.
 void make_sleeps_precise();

@@ -14,10 +14,12 @@ constexpr uint32_t kBatch = 256;
 /// A loop's passes, told to one BatchWait.
 class Passes {
  public:
-  explicit Passes(Duration longest = kLongest, uint32_t batch = kBatch) : wait(longest, batch) {}
+  explicit Passes(Duration longest = kLongest, uint32_t batch = kBatch)
+      : wait(longest, batch, [this] { return cpu; }) {}
 
   void pass(Duration later, uint64_t datagrams) {
     now += later;
+    cpu += later * busy_percent / 100;
     count += datagrams;
     wait.on_pass(now, count);
   }
@@ -29,6 +31,8 @@ class Passes {
   Duration gathering() const { return wait.gathering(now); }
   bool gathers() const { return gathering() > 0s; }
 
+  int busy_percent = 0;
+  Duration cpu{};
   BatchWait wait;
   Instant now{1h};
   uint64_t count = 0;
@@ -118,6 +122,20 @@ TEST(BatchWait, ALoopWhosePassesAreAsLongAsTheWaitIsSaturatedAndDoesNotWait) {
   for (int i = 0; i < 100; ++i) passes.pass(kLongest, 100);
   EXPECT_EQ(passes.wait.rate(), 500'000u);
   EXPECT_EQ(passes.wait.gathering(passes.now + kLongest), 0s);
+}
+
+TEST(BatchWait, BusyForHalfOfTheTimeItDoesNotGather) {
+  Passes passes;
+  passes.busy_percent = 45;
+  passes.traffic(20'000, 20ms);
+  EXPECT_TRUE(passes.gathers());
+  passes.busy_percent = 55;
+  passes.traffic(90'000, 20ms);
+  EXPECT_TRUE(passes.wait.is_busy());
+  EXPECT_FALSE(passes.gathers());
+  passes.busy_percent = 45;
+  passes.traffic(70'000, 20ms);
+  EXPECT_TRUE(passes.gathers());
 }
 
 TEST(BatchWait, SwitchedOffItNeverGathers) {
