@@ -332,7 +332,7 @@ def tls_as_others_see_it():
 def many_idle():
     """Connections of TLS that do nothing, each with an allocation, and what each costs. A build
     with sanitizers keeps several times as much."""
-    count = int(os.environ.get("UTURN_IDLE_CONNECTIONS", "500"))
+    count = int(os.environ.get("UTURN_IDLE_CONNECTIONS", "5000"))
     flags = [*RELAY, "--set", "limits.connections_per_source=0", "--set", "limits.answers_burst=1000000"]
     with secure_server([TLS], flags) as (server, _):
         context = tls_context(minimum=ssl.TLSVersion.TLSv1_3)
@@ -351,7 +351,7 @@ def many_idle():
             add(number)
         each = (server.resident_kilobytes() - before) / count
         print(f"{count} idle TLS connections with an allocation: {each:.1f} KiB each")
-        most = float(os.environ.get("UTURN_IDLE_KILOBYTES", "1000"))
+        most = float(os.environ.get("UTURN_IDLE_KILOBYTES", "200"))
         check(each < most, f"{each:.1f} KiB each")
         expect_service(streams[0])
         expect_service(streams[-1])
