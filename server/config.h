@@ -175,6 +175,11 @@ struct StreamLimits {
 
 struct AdminConfig {
   std::string socket = "/run/uturn/admin.sock";  ///< empty: none
+  /// The dashboard and the API over HTTP, for whoever shows the token. None: nowhere.
+  std::optional<TransportAddress> listen;
+  std::string certificate;  ///< both empty: the one of `tls` beyond loopback
+  std::string key;
+  Secret token;
 };
 
 /// What quotas know besides Limits: bytes a second in each direction, 0 without limit; classes.

@@ -64,6 +64,24 @@ void check_credentials(const Config& config, ConfigProblems& problems) {
   }
 }
 
+// A token that anybody on the way could read would be everybody's.
+void check_admin(const Config& config, ConfigProblems& problems) {
+  const AdminConfig& admin = config.admin;
+  if (admin.certificate.empty() != admin.key.empty()) {
+    problems.push_back({"", "admin", "certificate and key go together"});
+  }
+  if (!admin.listen) return;
+  if (admin.token.empty()) {
+    problems.push_back({"", "admin.listen", "admin.token is needed: it says who may ask"});
+  }
+  if (admin.certificate.empty() && config.tls.main.certificate.empty() &&
+      !admin.listen->ip.is_loopback()) {
+    problems.push_back({"", "admin.listen",
+                        "an address of the network needs a certificate: admin.certificate and "
+                        "admin.key, or those of tls"});
+  }
+}
+
 bool is_in_relay_ports(const ListenerUri& listener, const RelayConfig& relay) {
   return relay.ports.contains(listener.address.port);
 }
@@ -82,6 +100,7 @@ ConfigProblems find_contradictions(const Config& config) {
   check_run_as(config.server, problems);
   check_relay(config.relay, problems);
   check_credentials(config, problems);
+  check_admin(config, problems);
   for (ConfigProblem& problem : find_tls_problems(config)) problems.push_back(std::move(problem));
   return problems;
 }

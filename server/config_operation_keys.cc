@@ -60,6 +60,23 @@ constexpr ConfigKey kKeys[] = {
     {.path = "admin.socket",
      .read = [](Text text, Config& c) { return read_path_or_none(text, c.admin.socket); },
      .print = [](const Config& c) { return Texts{c.admin.socket}; }},
+    {.path = "admin.listen",
+     .read = [](Text text, Config& c) { return read_service(text, c.admin.listen); },
+     .print = [](const Config& c) { return Texts{print_service(c.admin.listen)}; }},
+    {.path = "admin.token",
+     .read = [](Text text, Config& c) { return read_bearer_token(text, c.admin.token); },
+     .print =
+         [](const Config& c) {
+           return Texts{c.admin.token.empty() ? std::string() : std::string(kMasked)};
+         },
+     .is_secret = true},
+    {.path = "admin.certificate",
+     .read = [](Text text, Config& c) { return read_path_or_none(text, c.admin.certificate); },
+     .print = [](const Config& c) { return Texts{c.admin.certificate}; }},
+    {.path = "admin.key",
+     .read = [](Text text, Config& c) { return read_path_or_none(text, c.admin.key); },
+     .print = [](const Config& c) { return Texts{c.admin.key}; },
+     .is_secret = true},
 
     {.path = "log.level",
      .read = [](Text text, Config& c) { return read_word(text, kLogLevelWords, c.log.level); },

@@ -283,6 +283,18 @@ Misread read_header_secret(std::string_view text, Secret& to) {
   return std::nullopt;
 }
 
+// What an Authorization header carries unchanged (RFC 9110, Section 5.5).
+Misread read_bearer_token(std::string_view text, Secret& to) {
+  constexpr size_t kShortest = 16;
+  const auto is_visible = [](char c) { return c >= ' ' && c <= '~'; };
+  if (!text.empty() && (text.size() < kShortest || text.size() > 512 || text.front() == ' ' ||
+                        text.back() == ' ' || !std::ranges::all_of(text, is_visible))) {
+    return "expected 16 to 512 ASCII characters";
+  }
+  to = Secret(std::string(text));
+  return std::nullopt;
+}
+
 std::string print_database(const Secret& url) {
   const auto parsed = DatabaseUrl::parse(url.reveal());
   return parsed ? parsed->to_string() : std::string();

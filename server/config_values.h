@@ -101,6 +101,8 @@ Misread read_database(std::string_view text, Secret& to);  ///< "" is none
 std::string print_database(const Secret& url);             ///< without the password
 Misread read_webhook_url(std::string_view text, std::string& to);
 Misread read_header_secret(std::string_view text, Secret& to);
+/// Empty, or what an Authorization header can carry, and nobody guesses.
+Misread read_bearer_token(std::string_view text, Secret& to);
 Misread read_server_name(std::string_view text, std::string& to);
 /// 1800000000, or 2027-01-15 for the beginning of that day.
 Misread read_calendar_time(std::string_view text, CalendarTime& to);

@@ -252,6 +252,7 @@ Result<Json, std::string> Server::try_reload() {
                  {{"because", done.error()}});
     }
   }
+  reload_dashboard();
   return report(changes);
 }
 

@@ -34,6 +34,7 @@ constexpr std::string_view kFixedKeys[] = {
     "auth.database",
     "metrics.listen",
     "admin.socket",
+    "admin.listen",
     "credentials.listen",
     "credentials.socket",
 };
@@ -94,8 +95,9 @@ std::vector<ConfigChange> find_changes(const Config& from, const Config& to) {
       const auto before = key.print(from);
       const auto after = key.print(to);
       // What is masked looks alike.
-      const bool differs =
-          before != after || (key.path == "auth.secrets" && from.auth.secrets != to.auth.secrets);
+      const bool differs = before != after ||
+                           (key.path == "auth.secrets" && from.auth.secrets != to.auth.secrets) ||
+                           (key.path == "admin.token" && from.admin.token != to.admin.token);
       if (!differs) continue;
       changes.push_back(
           {std::string(key.path), joined(before), joined(after), needs_restart(key.path)});
@@ -150,7 +152,8 @@ Config with_fixed_parts(const Config& from, Config to) {
   to.auth.directory = from.auth.directory;
   to.auth.webhook = from.auth.webhook;
   to.metrics.listen = from.metrics.listen;
-  to.admin = from.admin;
+  to.admin.socket = from.admin.socket;
+  to.admin.listen = from.admin.listen;
   to.credentials.listen = from.credentials.listen;
   to.credentials.socket = from.credentials.socket;
   to.stream_limits.connections = from.stream_limits.connections;

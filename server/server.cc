@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "auth/special_purpose.h"
+#include "server/admin/dashboard_server.h"
 #include "server/authentication.h"
 #include "server/capacity.h"
 #include "server/config_checks.h"
@@ -81,6 +82,7 @@ Result<Done, std::string> Server::start(Signals& signals) {
     return tried;
   }
   if (auto opened = open_credentials(); !opened) return opened;
+  if (auto opened = open_dashboard(); !opened) return opened;
   if (auto opened = open_monitoring(); !opened) return opened;
   make_policy();
   if (auto opened = open_admin(); !opened) return opened;
@@ -98,6 +100,7 @@ Result<Done, std::string> Server::start(Signals& signals) {
     certificates_->hand_to([this](const auto& context) { hand_to_shards(context); });
   }
   if (started) started = serve_admin();
+  if (started) started = serve_dashboard();
   if (!started) stop();
   return started;
 }
@@ -165,6 +168,7 @@ void Server::stop() {
   // Handlers wait for the main thread and for shards: they end before these do.
   main_tasks_.close();
   if (admin_) admin_->stop();
+  if (dashboard_) dashboard_->stop();
   if (credentials_) credentials_->stop();
   if (metrics_http_) metrics_http_->stop();
   // After root was given up, a directory of root's keeps the file: the next start removes it.

@@ -39,6 +39,9 @@
 
 namespace uturn {
 
+class DashboardServer;
+struct TestFacts;
+
 /// start() binds everything before any thread runs: what fails, fails with nothing half started.
 class Server final : AdminSubject {
  public:
@@ -119,6 +122,11 @@ class Server final : AdminSubject {
   Result<Done, std::string> open_admin();
   Result<Done, std::string> serve_admin();
   Result<Done, std::string> open_credentials();
+  // server_dashboard.cc
+  Result<Done, std::string> open_dashboard();
+  Result<Done, std::string> serve_dashboard();
+  TestFacts test_facts() const;
+  void reload_dashboard();
   CredentialFacts credential_facts() const;
   Shards shards() override;
   nlohmann::ordered_json describe() const override;
@@ -180,7 +188,8 @@ class Server final : AdminSubject {
   std::unique_ptr<HttpServer> metrics_http_;
   std::vector<AddressRange> denied_told_;
   MainTasks main_tasks_;
-  std::unique_ptr<HttpServer> admin_;  ///< null: there is none
+  std::unique_ptr<HttpServer> admin_;           ///< null: there is none
+  std::unique_ptr<DashboardServer> dashboard_;  ///< null: there is none
 
   std::unique_ptr<CredentialServers> credentials_;  ///< null: there is none
   bool stopped_while_waiting_ = false;              ///< for an address that was not there

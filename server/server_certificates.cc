@@ -1,7 +1,7 @@
 // The server's certificates: loaded at start, handed to the shards whenever they change.
-#include "server/server.h"
-
 #include "io/kernel_tls.h"
+#include "server/admin/dashboard_server.h"
+#include "server/server.h"
 #include "server/shard_errand.h"
 
 namespace uturn {
@@ -23,6 +23,12 @@ Result<Done, std::string> Server::load_certificates() {
 
 // Handshakes that began go on with the former context, and so do their sessions.
 void Server::hand_to_shards(const std::shared_ptr<const TlsContext>& context) {
+  if (dashboard_) {
+    if (auto loaded = dashboard_->reload_certificate(); !loaded) {
+      log_.error("the dashboard goes on with its former certificate",
+                 {{"because", loaded.error()}});
+    }
+  }
   for (uint8_t shard = 0; shard < workers_; ++shard) {
     auto taken = ask_shard(*channel_, shard, [context](Shard& at) {
       at.set_tls_context(context);

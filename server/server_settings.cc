@@ -1,4 +1,5 @@
 // What the parts of a server are told of its configuration, at start and by a reload.
+#include "server/admin/dashboard_server.h"
 #include "server/capacity.h"
 #include "server/server.h"
 
@@ -22,6 +23,7 @@ PeerPolicy::Settings Server::policy_settings() const {
   if (credentials_ && credentials_->address()) {
     settings.own_services.push_back(*credentials_->address());
   }
+  if (dashboard_) settings.own_services.push_back(dashboard_->address());
   if (metrics_http_) settings.own_services.push_back(metrics_http_->address());
   settings.local_addresses = addresses_of(locals_);
   for (const ExternalAddress& pair : external_) settings.local_addresses.push_back(pair.shown);

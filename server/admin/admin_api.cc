@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "server/admin/user_totals.h"
 #include "server/config_texts.h"
 #include "server/config_values.h"
 
@@ -157,6 +158,28 @@ HttpResponse sessions(AdminSubject& subject, const HttpRequest& request) {
   return json_response(json);
 }
 
+HttpResponse users(AdminSubject& subject, const HttpRequest& request) {
+  size_t limit = kUsersPerPage;
+  for (const auto& [name, text] : request.query) {
+    if (name != "limit") return http_error(400, "there is no parameter '" + name + "'");
+    const auto count = parse_count(text);
+    if (!count || *count < 1 || *count > kMaxSessionsPerPage) {
+      return http_error(400, "limit: expected 1 to 1000");
+    }
+    limit = *count;
+  }
+  const auto totals = read_user_totals(subject.shards(), limit);
+  if (!totals) return http_error(503, totals.error());
+  Json all = Json::array();
+  for (const UserTotal& total : totals->users) {
+    all.push_back({{"user", total.name},
+                   {"sessions", total.sessions},
+                   {"bytes_to_peers", total.bytes_to_peers},
+                   {"bytes_to_clients", total.bytes_to_clients}});
+  }
+  return json_response({{"users", std::move(all)}, {"all", totals->all}});
+}
+
 /// Ids, or what a filter matches, or all: never all by an empty wish.
 HttpResponse kick_sessions(AdminSubject& subject, const HttpRequest& request) {
   const auto body = read_object(request);
@@ -290,6 +313,7 @@ std::vector<HttpRoute> admin_routes(AdminSubject& subject) {
   return {
       {"GET", "/v1/status", [&](const HttpRequest&) { return status(subject); }},
       {"GET", "/v1/sessions", [&](const HttpRequest& r) { return sessions(subject, r); }},
+      {"GET", "/v1/users", [&](const HttpRequest& r) { return users(subject, r); }},
       {"POST", "/v1/kick", [&](const HttpRequest& r) { return kick_sessions(subject, r); }},
       {"POST", "/v1/drain", [&](const HttpRequest& r) { return drain(subject, r); }},
       {"POST", "/v1/reload", [&](const HttpRequest&) { return reload(subject); }},

@@ -8,6 +8,8 @@
 //   [...], "next": cursor or null}; at most 1000 at a time. Durations are 90s, 10m; a user that
 //   ends in * is a prefix; client is an address or CIDR. With sort=traffic those that have relayed
 //   most |
+// | GET /v1/users?limit= | {"users": [{"user", "sessions", "bytes_to_peers", "bytes_to_clients"}],
+//   "all": n}: of live sessions, by who relays most; a TURN REST user by its id |
 // | POST /v1/kick {"sessions": ["0-1-2"]} or {"user": …, "client": …, "min_age": …, "min_idle": …}
 //   or {"all": true} | {"kicked": n} |
 // | POST /v1/drain {"deadline": "10m"}, all optional; {"cancel": true} takes new clients again |
@@ -56,6 +58,7 @@ class AdminSubject {
 };
 
 inline constexpr size_t kSessionsPerPage = 100;
+inline constexpr size_t kUsersPerPage = 10;
 inline constexpr size_t kMaxSessionsPerPage = 1'000;
 /// What a reload may take: certificates are read, databases asked.
 inline constexpr std::chrono::seconds kReloadPatience{30};

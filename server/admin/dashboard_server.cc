@@ -1,0 +1,85 @@
+// Opening and serving the dashboard.
+#include "server/admin/dashboard_server.h"
+
+#include <utility>
+
+#include "server/admin/dashboard_pages.h"
+#include "server/monitoring.h"
+
+namespace uturn {
+namespace {
+
+constexpr uint32_t kConnections = 64;
+constexpr uint64_t kBodySize = 16 * 1024;  // of a kick that names some hundreds of sessions
+
+HttpTlsFiles files_of(const Config& config) {
+  if (!config.admin.certificate.empty()) return {config.admin.certificate, config.admin.key};
+  if (config.admin.listen->ip.is_loopback()) return {};
+  return {config.tls.main.certificate, config.tls.main.key};
+}
+
+}  // namespace
+
+std::vector<HttpRoute> dashboard_routes(const DashboardSources& sources, DashboardGuard& guard,
+                                        const Clock& clock) {
+  std::vector<HttpRoute> routes = admin_routes(sources.subject);
+  for (HttpRoute& route : monitoring_routes(sources.sampler, sources.metrics)) {
+    routes.push_back(std::move(route));
+  }
+  routes.push_back(
+      {"POST", "/v1/test-credentials", [facts = sources.test_facts, &clock](const HttpRequest&) {
+         return make_test_credentials(facts(), clock.now().calendar);
+       }});
+  for (HttpRoute& route : routes) {
+    route.handle = [handle = std::move(route.handle), &guard, &clock](const HttpRequest& request) {
+      auto refusal = guard.refuse(request, clock.monotonic());
+      return refusal ? *std::move(refusal) : handle(request);
+    };
+  }
+  for (HttpRoute& page : dashboard_pages()) {
+    page.handle = [handle = std::move(page.handle), &guard, &clock](const HttpRequest& request) {
+      auto refusal = guard.refuse_haste(request, clock.monotonic());
+      return refusal ? *std::move(refusal) : handle(request);
+    };
+    routes.push_back(std::move(page));
+  }
+  return routes;
+}
+
+Result<std::unique_ptr<DashboardServer>, std::string> DashboardServer::open(const Config& config,
+                                                                            const Clock& clock) {
+  const auto& wanted = config.admin.listen;
+  if (!wanted) return std::unique_ptr<DashboardServer>();
+  // Kicks and reloads take their time; lists are asked for in pages.
+  const HttpLimits limits{.workers = 4, .connections = kConnections, .body_size = kBodySize};
+  HttpTlsFiles files = files_of(config);
+  auto http = files.certificate.empty() ? HttpServer::open(*wanted, limits)
+                                        : HttpServer::open(*wanted, files, limits);
+  if (!http) return Failure{"admin.listen: " + http.error()};
+  return std::unique_ptr<DashboardServer>(
+      new DashboardServer(std::move(*http), std::move(files), config.admin.token, clock));
+}
+
+Result<Done, std::string> DashboardServer::serve(const DashboardSources& sources) {
+  return http_->serve(dashboard_routes(sources, guard_, clock_));
+}
+
+Result<Done, std::string> DashboardServer::reload(const Config& config) {
+  guard_.set_token(config.admin.token);
+  // Whether it is TLS was decided when it was opened.
+  HttpTlsFiles files = files_of(config);
+  if (files.certificate.empty() || files_.certificate.empty()) return Done{};
+  files_ = std::move(files);
+  return reload_certificate();
+}
+
+Result<Done, std::string> DashboardServer::reload_certificate() {
+  if (files_.certificate.empty()) return Done{};
+  return http_->load_certificate(files_);
+}
+
+std::string DashboardServer::url() const {
+  return (files_.certificate.empty() ? "http://" : "https://") + address().to_string() + "/";
+}
+
+}  // namespace uturn

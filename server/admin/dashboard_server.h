@@ -1,0 +1,61 @@
+// DashboardServer: the dashboard, its test page and the admin API on an address of the network.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "io/clock.h"
+#include "protocol/result.h"
+#include "server/admin/admin_api.h"
+#include "server/admin/dashboard_guard.h"
+#include "server/admin/test_credentials.h"
+#include "server/config.h"
+#include "server/http/http_server.h"
+#include "server/metrics.h"
+#include "server/sampler.h"
+
+namespace uturn {
+
+/// What is behind the routes. All of it outlives the server, and is asked by its threads.
+struct DashboardSources {
+  AdminSubject& subject;
+  Sampler& sampler;
+  MetricsOptions metrics;
+  std::function<TestFacts()> test_facts;
+};
+
+/// Everything that is served: the pages for anybody; /metrics, /livez, /readyz and /v1/… for
+/// whoever shows the token. `guard` and `clock` outlive them.
+std::vector<HttpRoute> dashboard_routes(const DashboardSources& sources, DashboardGuard& guard,
+                                        const Clock& clock);
+
+/// Opened while still root; served later.
+class DashboardServer {
+ public:
+  /// Null where admin.listen names none. The error is one sentence.
+  static Result<std::unique_ptr<DashboardServer>, std::string> open(const Config& config,
+                                                                    const Clock& clock);
+  Result<Done, std::string> serve(const DashboardSources& sources);
+  void stop() { http_->stop(); }
+
+  /// Takes token and certificate over. Where the latter cannot be read the former one stays.
+  Result<Done, std::string> reload(const Config& config);
+  Result<Done, std::string> reload_certificate();
+
+  const TransportAddress& address() const { return http_->address(); }
+  std::string url() const;
+
+ private:
+  DashboardServer(std::unique_ptr<HttpServer> http, HttpTlsFiles files, Secret token,
+                  const Clock& clock)
+      : guard_(std::move(token)), files_(std::move(files)), clock_(clock), http_(std::move(http)) {}
+
+  DashboardGuard guard_;
+  HttpTlsFiles files_;  ///< empty: plain HTTP
+  const Clock& clock_;
+  std::unique_ptr<HttpServer> http_;
+};
+
+}  // namespace uturn
