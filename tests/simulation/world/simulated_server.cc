@@ -18,7 +18,8 @@ PeerPolicy::Settings policy_settings(const ServerSpec& spec) {
   return settings;
 }
 
-std::unique_ptr<Authenticator> authenticator(const std::shared_ptr<SlowDirectory>& directory) {
+std::unique_ptr<Authenticator> authenticator(const std::shared_ptr<SlowDirectory>& directory,
+                                             bool asks_for_passwords) {
   const std::string realm{SimulatedServer::kRealm};
   auto users = std::make_shared<StaticUsers>(realm);
   for (const char* name : {"alice", "bob", "carol"}) {
@@ -26,6 +27,7 @@ std::unique_ptr<Authenticator> authenticator(const std::shared_ptr<SlowDirectory
   }
   Authenticator::Settings settings;
   settings.realm = realm;
+  settings.required = asks_for_passwords;
   settings.nonce.keys = {NonceKey{1, {0x42}}};
   return std::make_unique<Authenticator>(std::move(settings), users, nullptr,
                                          std::vector<std::shared_ptr<UserDirectory>>{directory});
@@ -62,7 +64,7 @@ SimulatedServer::SimulatedServer(VirtualNetwork& network, const ServerSpec& spec
         settings,
         SharedWorld{policy_, quota_, ports_, channel_, events_, shortcuts_, tcp_ports_,
                     connections_},
-        authenticator(directories_.back()),
+        authenticator(directories_.back(), spec.asks_for_passwords),
         std::make_unique<SeededRandom>(network.random().next_u64()), std::move(loop)));
     UdpSocketSpec listener_spec;
     listener_spec.kind = SocketKind::listener;

@@ -22,6 +22,7 @@ struct ServerSpec {
   StreamSettings streams{};
   ConnectionLimits::Settings connections{};
   Duration work_per_datagram{};  ///< how long a core is busy with one; zero: no time at all
+  bool asks_for_passwords = true;
 };
 
 class SimulatedServer {
