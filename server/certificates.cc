@@ -1,6 +1,7 @@
 // Certificates: loading, watching, rotating.
 //
-// RFC 5077, Section 5.5 (ticket keys are changed); RFC 7443 (ALPN names); RFC 7350, Section 4.
+// RFC 5077, Section 5.5 (ticket keys are changed); RFC 7443, Sections 1 and 2 (ALPN names);
+// RFC 7350, Section 4.
 #include "server/certificates.h"
 
 #include <algorithm>

@@ -1,6 +1,6 @@
 // Connect: a connection from a TCP relayed transport address to a peer (RFC 6062, Section 5.2).
 //
-// Also: RFC 6062, Sections 3 and 6.2.1.
+// Also: RFC 6062, Sections 3, 4.3 and 6.2.1.
 #include "server/relay/relay.h"
 
 namespace uturn {
