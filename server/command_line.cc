@@ -299,8 +299,9 @@ int run_admin(const Invocation& invocation) {
     return invocation.actions.top(options, invocation.actions.ask_admin, invocation.err);
   }
   if (command == "kick") {
-    const bool filters = !options.user.empty() || !options.client.empty() ||
-                         !options.min_age.empty() || !options.min_idle.empty();
+    const bool filters = !options.user.empty() || !options.realm.empty() ||
+                         !options.client.empty() || !options.min_age.empty() ||
+                         !options.min_idle.empty();
     if (int{!options.ids.empty()} + int{filters} + int{options.all} != 1) {
       invocation.err << "uturn kick: say ids, or a filter, or --all: one of them\n";
       return kExitUsage;

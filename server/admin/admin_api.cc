@@ -30,6 +30,8 @@ std::optional<std::string> read_wish(const std::string& name, const std::string&
   is_known = true;
   if (name == "user") {
     filter.user = text;
+  } else if (name == "realm") {
+    filter.realm = text;
   } else if (name == "client") {
     filter.client = AddressRange::parse(text);
     if (!filter.client) return "client: expected an address or a CIDR";
@@ -291,6 +293,7 @@ Json json_of(const Session& session, const AdminSubject& subject) {
   const Traffic& traffic = session.traffic;
   return {{"id", session.id.to_string()},
           {"user", session.user},
+          {"realm", session.realm},
           {"client", subject.show(session.five_tuple.client)},
           {"server", session.five_tuple.server.to_string()},
           {"transport", kTransports[static_cast<size_t>(session.five_tuple.transport)]},

@@ -4,7 +4,8 @@
 // | request | answer |
 // | --- | --- |
 // | GET /v1/status | version, state, listeners, workers, allocations, totals since the start |
-// | GET /v1/sessions?user=&client=&min_age=&min_idle=&limit=&cursor=&sort=traffic | {"sessions":
+// | GET /v1/sessions?user=&realm=&client=&min_age=&min_idle=&limit=&cursor=&sort=traffic |
+// {"sessions":
 //   [...], "next": cursor or null}; at most 1000 at a time. Durations are 90s, 10m; a user that
 //   ends in * is a prefix; client is an address or CIDR. With sort=traffic those that have relayed
 //   most |

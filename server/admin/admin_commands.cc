@@ -76,6 +76,7 @@ class AdminRun {
       query += (query.empty() ? "?" : "&") + std::string(name) + "=" + query_value(value);
     };
     add("user", options_.user);
+    add("realm", options_.realm);
     add("client", options_.client);
     add("min_age", options_.min_age);
     add("min_idle", options_.min_idle);
@@ -112,6 +113,7 @@ class AdminRun {
     Json body = Json::object();
     if (!options_.ids.empty()) body["sessions"] = options_.ids;
     if (!options_.user.empty()) body["user"] = options_.user;
+    if (!options_.realm.empty()) body["realm"] = options_.realm;
     if (!options_.client.empty()) body["client"] = options_.client;
     if (!options_.min_age.empty()) body["min_age"] = options_.min_age;
     if (!options_.min_idle.empty()) body["min_idle"] = options_.min_idle;
@@ -170,6 +172,7 @@ class AdminRun {
 void add_filter(CLI::App& app, AdminCommandOptions& options) {
   app.add_option("--user", options.user, "Of this user; one that ends in * is a prefix")
       ->type_name("U");
+  app.add_option("--realm", options.realm, "Of this realm")->type_name("R");
   app.add_option("--client", options.client, "From this address or CIDR")->type_name("CIDR");
   app.add_option("--min-age", options.min_age, "At least so old, like 10m")->type_name("D");
   app.add_option("--min-idle", options.min_idle, "Silent for at least so long")->type_name("D");

@@ -22,7 +22,7 @@ struct AdminCommandOptions {
   std::string socket;  ///< empty: where it usually is
   bool json = false;
   // sessions, kick
-  std::string user, client, min_age, min_idle, cursor;
+  std::string user, realm, client, min_age, min_idle, cursor;
   std::vector<std::string> ids;
   uint32_t limit = 0;  ///< 0: the API's own
   bool all = false;

@@ -136,6 +136,7 @@ def sessions():
             check(first[0]["channels"] == 1 and first[0]["permissions"] == 1, f"{first}")
             for filters, count in ((["--user", "bob"], 2), (["--user", "al*"], 3),
                                    (["--client", "127.0.0.0/8"], 5),
+                                   (["--realm", "test.example"], 5), (["--realm", "other"], 0),
                                    (["--client", "192.0.2.0/24"], 0), (["--min-age", "1h"], 0),
                                    (["--min-idle", "0s"], 5), (["--user", "carol"], 0)):
                 listed = json_command(server, "sessions", *filters)["sessions"]
