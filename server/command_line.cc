@@ -212,8 +212,12 @@ int run_credentials(const Invocation& invocation) {
 
   options.ttl = std::chrono::floor<std::chrono::seconds>(*lasting);
   const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-  return print_credentials(options, config, read_local_addresses(), now, invocation.out,
-                           invocation.err);
+  const auto locals = read_local_addresses();
+  if (!locals) {
+    invocation.err << "uturn credentials: " << locals.error() << "\n";
+    return kExitFailure;
+  }
+  return print_credentials(options, config, *locals, now, invocation.out, invocation.err);
 }
 
 int run_user(const Invocation& invocation) {
