@@ -71,7 +71,8 @@ constexpr Command kCommands[] = {
     {"drain", "drain [--deadline D] [--wait] | --cancel",
      "refuse new clients, and stop with the last allocation", run_admin<3>},
     {"reload", "reload [--json]", "read the configuration again; calls go on", run_admin<4>},
-    {"log-level", "log-level [LEVEL]", "show or change how much is logged", run_admin<5>},
+    {"log-level", "log-level [COMPONENT] [LEVEL]", "show or change how much is logged",
+     run_admin<5>},
     {"top", "top [--interval S]", "watch a running server in a terminal", run_admin<6>},
     {"help", "help [COMMAND]", "tell more about a command", run_help},
 };

@@ -10,6 +10,7 @@
 
 #include "server/admin/admin_socket.h"
 #include "server/admin/admin_texts.h"
+#include "server/config_values.h"
 
 namespace uturn {
 namespace {
@@ -155,10 +156,19 @@ class AdminRun {
   }
 
   int log_level() {
-    const auto json = options_.level.empty()
-                          ? ask("GET", "/v1/log-level")
-                          : ask("POST", "/v1/log-level", {{"level", options_.level}});
-    return print(json, json ? json->value("level", std::string()) + "\n" : "");
+    const auto& said = options_.levels;
+    LogComponent component{};
+    const bool is_component =
+        !said.empty() && !read_word(said.front(), kLogComponentWords, component);
+    std::optional<Json> json;
+    if (said.empty() || (said.size() == 1 && is_component)) {
+      json = ask("GET", "/v1/log-level");
+    } else if (said.size() == 1) {
+      json = ask("POST", "/v1/log-level", {{"level", said.front()}});
+    } else {
+      json = ask("POST", "/v1/log-level", {{"component", said.front()}, {"level", said.back()}});
+    }
+    return print(json, json ? levels_text(*json, is_component ? said.front() : "") : "");
   }
 
   const std::string command_;
@@ -207,7 +217,12 @@ void add_admin_arguments(std::string_view command, CLI::App& app, AdminCommandOp
     app.add_flag("--cancel", options.cancel, "Serve new clients again");
     app.add_flag("--wait", options.wait, "Tell how many are left until the server has stopped");
   } else if (command == "log-level") {
-    app.add_option("LEVEL", options.level, "trace, debug, info, warn, error or off");
+    app.add_option("LEVEL", options.levels,
+                   "trace, debug, info, warn, error or off; before it a component, for its level "
+                   "alone: " +
+                       list_words(Words<LogComponent>(kLogComponentWords)))
+        ->type_name("[COMPONENT] [LEVEL]")
+        ->expected(0, 2);
   }
 }
 

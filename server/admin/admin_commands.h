@@ -31,7 +31,7 @@ struct AdminCommandOptions {
   bool cancel = false;
   bool wait = false;
   // log-level
-  std::string level;
+  std::vector<std::string> levels;  ///< none, LEVEL, COMPONENT, or COMPONENT LEVEL
   // top
   uint32_t interval = 1;  ///< seconds
 };

@@ -49,7 +49,7 @@ struct Directories::Database {
                             {{"database", named}, {"reason", why}});
             }) {}
 
-  void tell(const Log& log, bool is_there, const std::string& why) const {
+  void tell(const ComponentLog& log, bool is_there, const std::string& why) const {
     if (is_there) {
       log.info("the credential database is back", {{"database", named}});
     } else {
@@ -96,7 +96,7 @@ struct Directories::Hook {
 
 Directories::Directories(const Config& config, const Log& log, ShardChannel& channel,
                          uint8_t shards)
-    : config_(config), log_(log), channel_(channel), shards_(shards) {
+    : config_(config), log_(log.of(LogComponent::directories)), channel_(channel), shards_(shards) {
   if (!config.auth.webhook.url.empty()) hook_ = std::make_unique<Hook>(*this, config);
   if (config.auth.database.empty()) return;
   const auto url = DatabaseUrl::parse(config.auth.database.reveal());

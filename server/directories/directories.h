@@ -57,7 +57,7 @@ class Directories {
 
   mutable std::mutex mutex_;
   Config config_;  ///< under mutex_: the polls' threads read it
-  const Log& log_;
+  const ComponentLog log_;
   ShardChannel& channel_;
   const uint8_t shards_;
   std::atomic<bool> stopping_{false};

@@ -10,12 +10,14 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "harness"))
 from cases import run_cases, start_server
+from databases import Sqlite
 from processes import Process, check, skip, wait_until
 from server import PASSWORD, REALM, USER
 from turn_client import TurnClient, TurnError
@@ -302,22 +304,40 @@ class ServiceManager:
             self._said.append(self._socket.recv(4096).decode().split("\n"))
         return True
 
+    def said(self, word):
+        """The lines of the first message that had this one."""
+        return next(said for said in self._said if word in said)
+
     def forget(self):
         self._said.clear()
 
 
 def service():
-    """READY once it serves, WATCHDOG while the workers turn, STOPPING at the end."""
+    """READY once it serves, WATCHDOG while the workers turn, RELOADING, STOPPING at the end."""
     with tempfile.TemporaryDirectory(prefix="uturn-test-") as directory:
         manager = ServiceManager(directory)
         os.environ.update(NOTIFY_SOCKET=manager.path, WATCHDOG_USEC="400000")
         try:
-            with server_with_metrics() as server:
+            path = shutil.copy(FLAGS[1], directory)
+            with start_server(LISTEN, ["-c", path, *FLAGS[2:]]) as server:
                 del os.environ["NOTIFY_SOCKET"], os.environ["WATCHDOG_USEC"]
                 manager.hears("READY=1")
                 for _ in range(3):
                     manager.forget()
                     manager.hears("WATCHDOG=1")
+                # A reload is one to whoever waits for it, refused or not, however it was asked for.
+                for has_file in (True, False):
+                    if not has_file:
+                        os.unlink(path)
+                    manager.forget()
+                    server.signal(signal.SIGHUP)
+                    manager.hears("RELOADING=1")
+                    manager.hears("READY=1")
+                    reloading = manager.said("RELOADING=1")
+                    since = next(line for line in reloading if line.startswith("MONOTONIC_USEC="))
+                    check(0 <= time.monotonic() - int(since[15:]) / 1e6 < 60, f"{reloading}")
+                    status = manager.said("READY=1")[1]
+                    check(("refused" in status) != has_file, status)
                 server.stop()
                 manager.hears("STOPPING=1")
         finally:
