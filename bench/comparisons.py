@@ -217,6 +217,23 @@ def published(world, name):
     return Comparison(name, world, (one, other), rows, rounds=1 if name == "W11" else None)
 
 
+def operated(world):
+    """W12. coturn reads no configuration again, and Debian's does not drain: certificates compare."""
+    runs = tuple(Run(load, URING) for load in w.W12.values()) + (
+        Run(w.W12["quiet"], COTURN), Run(w.W12["certificates"], COTURN))
+    quiet = {URING: runs[0], COTURN: runs[-2]}
+    rows = ()
+    for run in runs:
+        what = run.workload.during or "before"
+        rows += (Row(f"lost, {what}, {run.server}", "lost", run, kind="value",
+                     target=0 if run.server == URING else None),)
+        if run.workload.during:
+            rows += (Row(f"p99, {what} ÷ before, {run.server}", "p99", run, quiet[run.server],
+                         target=2 if run.server == URING else None),)
+        rows += (Row(f"p99, {what}, {run.server}", "p99", run, kind="value"),)
+    return Comparison("W12", world, runs, rows)
+
+
 COMPARISONS = (
     small("loopback", "echo", 0.70, 0.60, short=SERVERS),
     small("loopback", "to-client", 0.60, 0.50),
@@ -240,5 +257,6 @@ COMPARISONS = (
       for name in w.PUBLISHED if name != "W11"),
     connections("loopback", "tcp"), connections("loopback", "tls", 1, 40 << 10),
     connections("loopback", "dtls"),
+    operated("loopback"), operated("veth"),
     published("loopback", "W11"),
 )

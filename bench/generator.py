@@ -3,6 +3,7 @@ import json
 import subprocess
 
 from machine import cpu_list
+from operations import Operations
 from processes import Failure, check
 from servers import PASSWORD, USER, RunningServer, is_secure
 
@@ -27,10 +28,15 @@ class Bench:
             sorted([*self._server_cpus, *self._generator_cpus])
         with RunningServer(self._programs, run.server, run.workload, self._world, cpus) as server:
             try:
-                result = self._generate(server, run.workload, variables or {})
+                with Operations(server, run.workload, *self.length(run.workload)) as operations:
+                    result = self._generate(server, run.workload, variables or {})
             except Failure as failure:
                 raise Failure(f"{failure}\n{run.server}: {server.log()}") from failure
-            server.stop()
+            if run.workload.during:
+                check(operations.count > 0, f"no {run.workload.during} within the run")
+                server.check_operated(run.workload.during, operations.count)
+                result["operations"] = operations.as_json()
+            server.stop(by_itself=run.workload.during == "drain")
         result["server_cpus"] = cpu_list(cpus)
         return result
 

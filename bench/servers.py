@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import tempfile
 
@@ -10,6 +11,7 @@ from certificates import Certificate
 from processes import Process, check, wait_until
 from server import Endpoint
 from machine import cpu_list
+from operations import SIGNALS
 from workloads import COTURN, EPOLL, FORWARDER, URING
 
 USER, PASSWORD, REALM = "alice", "secret", "bench.example"
@@ -97,8 +99,34 @@ class RunningServer:
     def pid(self):
         return self._process.pid
 
-    def stop(self):
-        """A server that crashed, or does not end when asked, makes its run a failed one."""
+    def operate(self, kind, number):
+        """What an operator does again and again; `number` tells one from the next."""
+        if kind == "reload":
+            self._write_config(number + 1)
+        else:
+            self._certificate.replace(self._others[number % 2])
+        os.kill(self.pid, SIGNALS[kind])
+
+    def drain(self):
+        os.kill(self.pid, signal.SIGUSR1)
+
+    def check_operated(self, kind, count):
+        """uturn says what it has done. Signals that come at once are one."""
+        said = {"reload": "the configuration was reloaded", "drain": "draining: ",
+                "certificates": "a certificate was loaded anew"}[kind]
+        if self._server == COTURN:
+            return
+        wait_until(lambda: self._process.output().count(said) >= max(1, count // 2),
+                   STOP_DEADLINE, f"{count} times: {said}")
+
+    def stop(self, by_itself=False):
+        """A server that crashed, or does not end when asked, makes its run a failed one. One that
+        drains ends with its last allocation."""
+        if by_itself:
+            status = self._process.wait(STOP_DEADLINE)
+            check(status == 0, f"{self._server} ended with status {status} after a drain: "
+                  f"{self.log()}")
+            return
         check(not self._process.has_ended(), f"{self._server} ended by itself: {self.log()}")
         status = self._process.terminate(STOP_DEADLINE)
         check(status is not None, f"{self._server} did not end within {STOP_DEADLINE} s of SIGTERM")
@@ -130,8 +158,12 @@ class RunningServer:
             "--ready-file", self._path("ready"), *workload.serve]
         if os.geteuid() == 0:
             arguments += ["--run-as", "root"]
-        if is_secure(workload.transport):
-            arguments += Certificate(self._directory.name, "server").flags
+        if workload.during:
+            self._write_config(0)
+            arguments += ["--config", self._path("uturn.yaml"),
+                          "--admin-socket", self._path("admin.sock"), "--metrics", "none"]
+        if is_secure(workload.transport) or workload.during:
+            arguments += self._made_certificate().flags
         return arguments, lambda: self._ready_uri(URIS[workload.transport])
 
     def _forwarder(self, programs, workload, world):
@@ -140,6 +172,19 @@ class RunningServer:
             "--io", "uring", "--workers", str(workload.workers),
             "--ready-file", self._path("ready")]
         return arguments, lambda: self._ready_uri("forward:{}")
+
+    def _made_certificate(self):
+        """And two others, for whoever replaces it."""
+        self._certificate, *self._others = (Certificate(self._directory.name, name)
+                                            for name in ("server", "second", "third"))
+        return self._certificate
+
+    def _write_config(self, number):
+        """As an editor does: whole, or not yet."""
+        with open(self._path("uturn.yaml.new"), "w") as file:
+            file.write(f"server: {{software: bench {number}}}\n"
+                       f"limits: {{permissions_per_allocation: {100 + number % 2}}}\n")
+        os.rename(self._path("uturn.yaml.new"), self._path("uturn.yaml"))
 
     def _ready_uri(self, form):
         if not os.path.exists(self._path("ready")):
@@ -153,13 +198,16 @@ class RunningServer:
         port, other = free_ports(2)
         transport = workload.transport
         lines = [f"no-{unused}" for unused in ("tcp", "tls", "dtls") if unused != transport]
-        if is_secure(transport):
-            certificate = Certificate(self._directory.name, "server")
+        if workload.during:
+            lines.remove("no-tls")
+        if is_secure(transport) or workload.during:
+            certificate = self._made_certificate()
             lines += [f"cert={certificate.certificate}", f"pkey={certificate.key}"]
         with open(self._path("turnserver.conf"), "w") as file:
             file.write(TURNSERVER_CONF.format(
                 server_ip=world.server_ip, relay_ip=world.relay_ip,
-                port=other if is_secure(transport) else port, secure_port=port,
+                port=other if is_secure(transport) else port,
+                secure_port=port if is_secure(transport) else other,
                 first_port=RELAY_PORTS[0], last_port=RELAY_PORTS[1], workers=workload.workers,
                 realm=REALM, user=USER, password=PASSWORD, first_peer=world.peer_range[0],
                 last_peer=world.peer_range[1], directory=self._directory.name,

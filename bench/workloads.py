@@ -21,6 +21,8 @@ class Workload:
     warmup: float = None
     floods: bool = False    # the flood comes from addresses of the world
     transport: str = "udp"  # of the clients; tls and dtls with a certificate made for the run
+    during: str = ""        # what an operator does meanwhile: reload, certificates, drain
+    allocations: int = None  # that there are before an operator begins
 
 
 def flags(text):
@@ -113,6 +115,25 @@ def paced(workers):
 HALF_LOAD = Workload("half-load", "half of the saturated rate, 1,000 allocations, 100 B, to-peer",
                      flags("--mode relay --allocations 1000 --payload 100 --direction to-peer "
                            "--rate {half_load}"))
+
+
+# W3 saturates a small machine, and what is lost then is nobody's news: here less is sent than any
+# server relays, so that each packet that is missing was lost by the operation.
+OPERATED_ALLOCATIONS = 1000
+
+
+def operated(during=""):
+    return Workload(
+        f"W12-{during or 'quiet'}",
+        "1,000 allocations, 5,000 packets/s each way, 160 B; meanwhile " +
+        {"": "nothing is done", "reload": "the configuration is reloaded four times a second",
+         "certificates": "the certificate is replaced four times a second",
+         "drain": "the server begins to drain at half of the time"}[during],
+        flags(f"--mode relay --allocations {OPERATED_ALLOCATIONS} --payload 160 --direction both "
+              "--rate 5000"), during=during, allocations=OPERATED_ALLOCATIONS)
+
+
+W12 = {during or "quiet": operated(during) for during in ("", "reload", "certificates", "drain")}
 
 
 def named(name, what, **more):

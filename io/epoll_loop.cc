@@ -154,6 +154,8 @@ void EpollLoop::run_pass(LoopHandler& handler, Instant wake_at) {
 
 void EpollLoop::flush() {
   if (queue_.empty()) return;
+  counters_.send_entries = settings_.send_queue;
+  counters_.sends_most = std::max<uint64_t>(counters_.sends_most, queue_.size());
   const size_t runs = queue_.build().size();
   for (size_t next = 0; next < runs;) next += send_runs_from(next);
   queue_.clear();

@@ -106,6 +106,15 @@ struct LoopCounters {
   uint64_t peers_connected = 0;  ///< connections of twins: see BusyPeers
   uint64_t twins = 0;            ///< open now
 
+  // What is held at once, and room for how many there is; 0 where a loop has nothing of the kind.
+  uint64_t completions = 0;         ///< taken from the ring
+  uint64_t completions_most = 0;    ///< found in it at once
+  uint64_t completion_entries = 0;  ///< its length
+  uint64_t buffers = 0;             ///< to receive into
+  uint64_t buffers_held_most = 0;   ///< of these, with arrivals that waited to be handled
+  uint64_t sends_most = 0;          ///< datagrams queued before they were sent
+  uint64_t send_entries = 0;        ///< the queue's length
+
   uint64_t streams = 0;  ///< connections open now
   uint64_t streams_accepted = 0;
   uint64_t streams_refused = 0;  ///< accepts that failed; most of them are tried again

@@ -59,6 +59,7 @@ class SendQueue {
 
   bool is_full() const { return datagrams_.size() == capacity_; }
   bool empty() const { return datagrams_.empty(); }
+  size_t size() const { return datagrams_.size(); }
   /// Is anything of this descriptor queued? As long as the queue has runs: for sockets that close.
   bool uses(int fd) const { return std::ranges::find(runs_, fd, &SendRun::fd) != runs_.end(); }
 

@@ -54,6 +54,8 @@ Result<std::unique_ptr<UringLoop>, std::string> UringLoop::create(const LoopSett
   auto ring = Ring::create(kSubmissions, static_cast<uint32_t>(completions));
   if (!ring) return Failure{ring.error()};
   loop->ring_ = std::move(*ring);
+  loop->counters_.completion_entries = loop->ring_->completion_entries();
+  loop->counters_.buffers = loop->receiver_.buffer_count();
   if (const int error = loop->receiver_.register_with(*loop->ring_); error < 0) {
     return Failure{std::string("mapping or registering the receive buffers: ") +
                    std::strerror(-error)};
@@ -269,7 +271,7 @@ bool UringLoop::has_work() const {
 
 // Returns how many completions were found to be lost.
 uint64_t UringLoop::collect() {
-  ring_->for_each_completion([this](const io_uring_cqe& completion) {
+  const uint32_t taken = ring_->for_each_completion([this](const io_uring_cqe& completion) {
     const UserData data = UserData::decode(completion.user_data);
     switch (data.request) {
       case RingRequest::receive_small:
@@ -293,6 +295,8 @@ uint64_t UringLoop::collect() {
         return polls_.on_cancel_refused(data.socket, completion.res);
     }
   });
+  counters_.completions += taken;
+  counters_.completions_most = std::max<uint64_t>(counters_.completions_most, taken);
   const auto [kept, lost] = ring_->take_overflows();
   counters_.completions_late += kept;
   counters_.completions_lost += lost;
@@ -314,6 +318,8 @@ void UringLoop::on_completions_lost() {
 // The handler may close any socket while it is told of another, and its own sends may meet new
 // errors.
 void UringLoop::hand_over(LoopHandler& handler) {
+  counters_.buffers_held_most =
+      std::max<uint64_t>(counters_.buffers_held_most, receiver_.arrived());
   const auto batch = receiver_.take_batch();
   move_outgrown();
   if (!batch.empty()) handler.on_datagrams(batch);
@@ -410,6 +416,7 @@ MutableBytes UringLoop::lend(size_t size) {
 
 void UringLoop::flush() {
   if (sender_.queue().empty()) return;
+  counters_.sends_most = std::max<uint64_t>(counters_.sends_most, sender_.queue().size());
   sender_.submit(*ring_);
   bool any_lost = collect() > 0;
   while (sender_.under_way() > 0 && !any_lost) {

@@ -71,9 +71,9 @@ class Ring {
   /// Waits for `enough`; when `gathering` is over, for what there is; and then for the first.
   void wait_for_batch(uint32_t enough, Duration gathering, Duration timeout);
 
-  /// Takes every completion that is there.
+  /// Takes every completion that is there; returns how many.
   template <class Use>
-  void for_each_completion(Use use) {
+  uint32_t for_each_completion(Use use) {
     unsigned head = 0;
     unsigned taken = 0;
     io_uring_cqe* completion = nullptr;
@@ -82,6 +82,7 @@ class Ring {
       ++taken;
     }
     io_uring_cq_advance(&ring_, taken);
+    return taken;
   }
 
   /// Since the last call. The kernel keeps completions that find the queue full, and ends the

@@ -8,6 +8,7 @@ namespace uturn {
 UringSender::UringSender(const LoopSettings& settings, UringReceiver& receiver,
                          LoopCounters& counters)
     : receiver_(receiver), counters_(counters), queue_(settings.send_queue, settings.gso) {
+  counters_.send_entries = settings.send_queue;
   CHECK(settings.send_queue <= kMaxRingSlots);
   failures_.reserve(settings.send_queue);
   completed_.reserve(settings.send_queue);

@@ -21,16 +21,6 @@ std::vector<std::string> files_of(const TlsConfig& config) {
   return paths;
 }
 
-TlsSettings settings_of(const TlsConfig& config) {
-  TlsSettings settings;
-  for (const CertificateFiles& files : config.all()) {
-    settings.certificates.push_back({files.certificate, files.key, {}, {}});
-  }
-  settings.alpn = {"stun.turn", "stun.nat-discovery"};
-  settings.minimum_version = config.minimum_version;
-  return settings;
-}
-
 std::string join(const std::vector<std::string>& names) {
   std::string all;
   for (const std::string& name : names) all += (all.empty() ? "" : ", ") + name;
@@ -51,7 +41,7 @@ Result<std::unique_ptr<Certificates>, std::string> Certificates::load(const TlsC
 Certificates::Certificates(const TlsConfig& config, SelfSigned self_signed, const Log& log, Now now)
     : config_(config),
       self_signed_(std::move(self_signed)),
-      log_(log),
+      log_(log.of(LogComponent::tls)),
       watch_(std::make_unique<FileWatch>(files_of(config))),
       look_at_(kNever),
       next_rotation_(now.monotonic + TlsTicketKeys::kRotation),
@@ -59,8 +49,9 @@ Certificates::Certificates(const TlsConfig& config, SelfSigned self_signed, cons
 
 Result<Done, std::string> Certificates::load_first(Now now) {
   const std::lock_guard lock(mutex_);
-  set_settings(now);
-  auto context = TlsContext::load(settings_, config_.tickets ? TlsTicketKeys::make(now) : nullptr);
+  states_ = file_states(watch_->paths());
+  auto context = TlsContext::load(settings_of(config_, now),
+                                  config_.tickets ? TlsTicketKeys::make(now) : nullptr);
   if (!context) return Failure{context.error()};
   context_ = std::move(*context);
   log_certificates(is_self_signed() ? "a certificate was made, signed by itself: clients have to "
@@ -70,13 +61,17 @@ Result<Done, std::string> Certificates::load_first(Now now) {
   return Done{};
 }
 
-// What was written after the files were looked at is found by the next look.
-void Certificates::set_settings(Now now) {
-  states_ = file_states(watch_->paths());
-  settings_ = settings_of(config_);
-  if (is_self_signed()) {
-    settings_.certificates = {make_self_signed(self_signed_.names, self_signed_.addresses, now)};
+TlsSettings Certificates::settings_of(const TlsConfig& config, Now now) const {
+  TlsSettings settings;
+  for (const CertificateFiles& files : config.all()) {
+    settings.certificates.push_back({files.certificate, files.key, {}, {}});
   }
+  if (settings.certificates.empty()) {
+    settings.certificates = {make_self_signed(self_signed_.names, self_signed_.addresses, now)};
+  }
+  settings.alpn = {"stun.turn", "stun.nat-discovery"};
+  settings.minimum_version = config.minimum_version;
+  return settings;
 }
 
 std::shared_ptr<const TlsContext> Certificates::context() const {
@@ -94,40 +89,55 @@ Result<Done, std::string> Certificates::reload(Now now) {
   return load_anew(now);
 }
 
-// On error the former files go on being watched.
-Result<Done, std::string> Certificates::reconfigure(const TlsConfig& config, Now now) {
+Result<Certificates::Prepared, std::string> Certificates::prepare(const TlsConfig& config,
+                                                                  Now now) {
   const std::lock_guard lock(mutex_);
-  TlsConfig former = std::exchange(config_, config);
-  auto former_watch = std::exchange(watch_, std::make_unique<FileWatch>(files_of(config)));
-  auto loaded = load_anew(now);
-  if (loaded) {
-    const bool has_keys = context_->ticket_keys() != nullptr;
-    if (has_keys != config.tickets) {
-      hand(context_->with_ticket_keys(config.tickets ? TlsTicketKeys::make(now) : nullptr));
-    }
-    return loaded;
+  Prepared prepared{config, std::make_unique<FileWatch>(files_of(config)), {}, nullptr};
+  // What is written after the files were looked at is found by the next look.
+  prepared.states = file_states(prepared.watch->paths());
+  auto context = read(config, now);
+  if (!context) return Failure{context.error()};
+  prepared.context = *std::move(context);
+  if ((prepared.context->ticket_keys() != nullptr) != config.tickets) {
+    prepared.context =
+        prepared.context->with_ticket_keys(config.tickets ? TlsTicketKeys::make(now) : nullptr);
   }
-  config_ = std::move(former);
-  watch_ = std::move(former_watch);
-  set_settings(now);
-  return loaded;
+  return prepared;
+}
+
+void Certificates::take(Prepared prepared, Now now) {
+  const std::lock_guard lock(mutex_);
+  config_ = std::move(prepared.config);
+  watch_ = std::move(prepared.watch);
+  states_ = std::move(prepared.states);
+  hand_loaded(std::move(prepared.context), now);
 }
 
 Result<Done, std::string> Certificates::load_anew(Now now) {
   watch_->follow_links();
-  set_settings(now);
-  auto context = context_->reloaded(settings_);
+  states_ = file_states(watch_->paths());
+  auto context = read(config_, now);
+  if (!context) return Failure{context.error()};
+  hand_loaded(*std::move(context), now);
+  return Done{};
+}
+
+Result<std::shared_ptr<const TlsContext>, std::string> Certificates::read(const TlsConfig& config,
+                                                                          Now now) {
+  auto context = context_->reloaded(settings_of(config, now));
   if (!context) {
     ++counters_.failed_reloads;
     log_.error("certificates cannot be loaded anew; the former ones stay",
                {{"reason", context.error()}});
-    return Failure{context.error()};
   }
+  return context;
+}
+
+void Certificates::hand_loaded(std::shared_ptr<const TlsContext> context, Now now) {
   ++counters_.reloads;
-  hand(std::move(*context));
+  hand(std::move(context));
   log_certificates("a certificate was loaded anew");
   check_expiry(now);
-  return Done{};
 }
 
 void Certificates::hand(std::shared_ptr<const TlsContext> context) {

@@ -51,8 +51,17 @@ class Certificates {
   /// stays as it was.
   Result<Done, std::string> reload(Now now);
 
-  /// Other files from here on: for a reload. On error, which is logged, everything stays as it was.
-  Result<Done, std::string> reconfigure(const TlsConfig& config, Now now);
+  /// Other files, read and checked, for a reload that may yet be refused. On error, which is
+  /// logged, nothing has changed.
+  struct Prepared {
+    TlsConfig config;
+    std::unique_ptr<FileWatch> watch;
+    std::vector<FileState> states;
+    std::shared_ptr<const TlsContext> context;
+  };
+  Result<Prepared, std::string> prepare(const TlsConfig& config, Now now);
+  /// Those from here on.
+  void take(Prepared prepared, Now now);
 
   int descriptor() const { return watch_->descriptor(); }  ///< -1: nothing to wait for
   void on_files_changed(Now now);
@@ -73,8 +82,10 @@ class Certificates {
   bool is_self_signed() const { return watch_->paths().empty(); }
   Result<Done, std::string> load_first(Now now);
   Result<Done, std::string> load_anew(Now now);
-  void set_settings(Now now);
+  TlsSettings settings_of(const TlsConfig& config, Now now) const;
+  Result<std::shared_ptr<const TlsContext>, std::string> read(const TlsConfig& config, Now now);
   void hand(std::shared_ptr<const TlsContext> context);
+  void hand_loaded(std::shared_ptr<const TlsContext> context, Now now);
   void look_at_files(Now now);
   void rotate_ticket_keys(Now now);
   void check_expiry(Now now);
@@ -82,11 +93,10 @@ class Certificates {
 
   TlsConfig config_;
   SelfSigned self_signed_;
-  const Log& log_;
+  const ComponentLog log_;
   std::unique_ptr<FileWatch> watch_;
 
   mutable std::mutex mutex_;
-  TlsSettings settings_;
   std::vector<FileState> states_;  ///< when the files were read the last time
   std::shared_ptr<const TlsContext> context_;
   std::function<void(const std::shared_ptr<const TlsContext>&)> receiver_;

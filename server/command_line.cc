@@ -71,7 +71,8 @@ constexpr Command kCommands[] = {
     {"drain", "drain [--deadline D] [--wait] | --cancel",
      "refuse new clients, and stop with the last allocation", run_admin<3>},
     {"reload", "reload [--json]", "read the configuration again; calls go on", run_admin<4>},
-    {"log-level", "log-level [LEVEL]", "show or change how much is logged", run_admin<5>},
+    {"log-level", "log-level [COMPONENT] [LEVEL]", "show or change how much is logged",
+     run_admin<5>},
     {"top", "top [--interval S]", "watch a running server in a terminal", run_admin<6>},
     {"help", "help [COMMAND]", "tell more about a command", run_help},
 };
@@ -212,8 +213,12 @@ int run_credentials(const Invocation& invocation) {
 
   options.ttl = std::chrono::floor<std::chrono::seconds>(*lasting);
   const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-  return print_credentials(options, config, read_local_addresses(), now, invocation.out,
-                           invocation.err);
+  const auto locals = read_local_addresses();
+  if (!locals) {
+    invocation.err << "uturn credentials: " << locals.error() << "\n";
+    return kExitFailure;
+  }
+  return print_credentials(options, config, *locals, now, invocation.out, invocation.err);
 }
 
 int run_user(const Invocation& invocation) {
@@ -299,8 +304,9 @@ int run_admin(const Invocation& invocation) {
     return invocation.actions.top(options, invocation.actions.ask_admin, invocation.err);
   }
   if (command == "kick") {
-    const bool filters = !options.user.empty() || !options.client.empty() ||
-                         !options.min_age.empty() || !options.min_idle.empty();
+    const bool filters = !options.user.empty() || !options.realm.empty() ||
+                         !options.client.empty() || !options.min_age.empty() ||
+                         !options.min_idle.empty();
     if (int{!options.ids.empty()} + int{filters} + int{options.all} != 1) {
       invocation.err << "uturn kick: say ids, or a filter, or --all: one of them\n";
       return kExitUsage;

@@ -121,11 +121,20 @@ void CredentialServers::stop() {
   if (lines_) lines_->stop();
 }
 
-Result<Done, std::string> CredentialServers::reload(CredentialFacts facts) {
-  const HttpTlsFiles files{facts.config.certificate, facts.config.key};
-  service_.reload(std::move(facts));
-  if (!http_ || !is_secure_) return Done{};
-  return http_->load_certificate(files);
+Result<CredentialServers::Prepared, std::string> CredentialServers::prepare(
+    CredentialFacts facts) const {
+  HttpCertificate certificate;
+  if (http_ && is_secure_) {
+    auto read = HttpServer::read_certificate({facts.config.certificate, facts.config.key});
+    if (!read) return Failure{"credentials.certificate: " + read.error()};
+    certificate = *std::move(read);
+  }
+  return Prepared{std::move(facts), std::move(certificate)};
+}
+
+void CredentialServers::take(Prepared prepared) {
+  service_.reload(std::move(prepared.facts));
+  if (prepared.certificate) http_->use_certificate(std::move(prepared.certificate));
 }
 
 std::optional<TransportAddress> CredentialServers::address() const {

@@ -45,12 +45,19 @@ class CredentialServers {
       CredentialFacts facts, const std::optional<Account>& account, const Clock& clock);
   Result<Done, std::string> serve();
   void stop();
-  /// Other facts, the certificate of the files anew. Where that cannot be read it stays.
-  Result<Done, std::string> reload(CredentialFacts facts);
+  /// Other facts, with the certificate of their files read and checked. Nothing has changed by it.
+  struct Prepared {
+    CredentialFacts facts;
+    HttpCertificate certificate;  ///< null: none is shown
+  };
+  Result<Prepared, std::string> prepare(CredentialFacts facts) const;
+  /// Those from here on.
+  void take(Prepared prepared);
 
   /// With its real port; nothing where there is no HTTP.
   std::optional<TransportAddress> address() const;
   bool is_secure() const { return is_secure_; }
+  HttpCounters http_counters() const { return http_ ? http_->counters() : HttpCounters{}; }
 
  private:
   CredentialServers(CredentialFacts facts, const Clock& clock)

@@ -9,8 +9,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <memory>
 #include <optional>
+#include <system_error>
 
 #include "auth/peer_policy.h"
 
@@ -77,9 +79,14 @@ std::optional<IpAddress> choose_for_wildcard(AddressFamily family,
 
 }  // namespace
 
-std::vector<LocalAddress> read_local_addresses() {
+Result<std::vector<LocalAddress>, std::string> read_local_addresses() {
   ifaddrs* list = nullptr;
-  if (::getifaddrs(&list) != 0) return {};
+  if (::getifaddrs(&list) != 0) {
+    return Failure{
+        "the addresses of this machine cannot be read (getifaddrs): " +
+        std::generic_category().message(errno) +
+        "; a sandbox must allow AF_NETLINK, as RestrictAddressFamilies= of systemd does"};
+  }
   const std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> owner(list, ::freeifaddrs);
   const auto preferred_v4 = ask_routing_table(AddressFamily::ipv4);
   const auto preferred_v6 = ask_routing_table(AddressFamily::ipv6);

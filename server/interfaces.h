@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "protocol/result.h"
 #include "protocol/transport_address.h"
 #include "server/config.h"
 
@@ -17,8 +18,9 @@ struct LocalAddress {
   bool is_preferred = false;
 };
 
-/// Asks the interfaces and the routing table; sends nothing.
-std::vector<LocalAddress> read_local_addresses();
+/// Asks the interfaces and the routing table; sends nothing. The error says what the kernel, or a
+/// sandbox, refuses.
+Result<std::vector<LocalAddress>, std::string> read_local_addresses();
 
 std::vector<IpAddress> addresses_of(const std::vector<LocalAddress>& locals);
 

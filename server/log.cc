@@ -176,6 +176,14 @@ LogLevel Log::level(LogComponent component) const {
   return state_->levels.at(static_cast<size_t>(component));
 }
 
+std::vector<ComponentLevel> Log::levels() const {
+  std::vector<ComponentLevel> all;
+  for (size_t i = 0; i < kComponents; ++i) {
+    all.push_back({static_cast<LogComponent>(i), state_->levels.at(i)});
+  }
+  return all;
+}
+
 void Log::set_level(LogLevel level) {
   for (auto& each : state_->levels) each = level;
   state_->tell_levels();
@@ -222,13 +230,16 @@ Result<Done, std::string> Log::reopen() {
   return Done{};
 }
 
-Result<Done, std::string> Log::reload(const LogConfig& settings) {
+Result<Log::Prepared, std::string> Log::prepare(const LogConfig& settings) {
   auto sink = open_sink(settings.file);
   if (!sink) return Failure{sink.error()};
-  state_->take(settings, *sink);
-  state_->take_levels(settings);
+  return Prepared{settings, *std::move(sink)};
+}
+
+void Log::take(Prepared prepared) {
+  state_->take(prepared.settings, prepared.sink);
+  state_->take_levels(prepared.settings);
   state_->tell_levels();
-  return Done{};
 }
 
 std::string Log::show(const IpAddress& address) const {

@@ -12,6 +12,10 @@
 #include "protocol/transport_address.h"
 #include "server/config.h"
 
+namespace spdlog::sinks {
+class sink;
+}
+
 namespace uturn {
 
 /// A field of a line: LogField{"listener", uri.to_string()}.
@@ -26,6 +30,8 @@ struct LogField {
       : name(field_name), value(std::to_string(number)), is_number(true) {}
 };
 using LogFields = std::initializer_list<LogField>;
+
+class ComponentLog;
 
 /// Any thread may write; lines are whole. Quiet by default: info is for starts, stops, changes and
 /// the record of an allocation, warn for what should wake someone; addresses of users only at
@@ -48,7 +54,12 @@ class Log {
   bool is_enabled(LogLevel level) const;
   bool is_enabled(LogComponent component, LogLevel level) const;
 
+  /// What writes as this component; not longer than this log.
+  ComponentLog of(LogComponent component) const;
+
   LogLevel level(LogComponent component) const;
+  /// Of all components, in their order.
+  std::vector<ComponentLevel> levels() const;
   void set_level(LogLevel level);  ///< of all components
   void set_level(LogComponent component, LogLevel level);
 
@@ -57,8 +68,15 @@ class Log {
 
   /// Opens the file anew, for SIGHUP after a rotation. Where that fails the old one stays.
   Result<Done, std::string> reopen();
-  /// Other settings from here on. Where they cannot be had, those before stay.
-  Result<Done, std::string> reload(const LogConfig& settings);
+  /// What other settings need, opened. Nothing has changed by it, but that a file is there which
+  /// was not.
+  struct Prepared {
+    LogConfig settings;
+    std::shared_ptr<spdlog::sinks::sink> sink;
+  };
+  static Result<Prepared, std::string> prepare(const LogConfig& settings);
+  /// Other settings from here on.
+  void take(Prepared prepared);
 
   /// An address as `log.privacy` lets it be seen. Every address of a client or peer goes through
   /// here.
@@ -70,6 +88,30 @@ class Log {
   explicit Log(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
+
+/// The log as one component writes it, at the level that the component has then.
+class ComponentLog {
+ public:
+  ComponentLog(const Log& log, LogComponent component) : log_(log), component_(component) {}
+  void debug(std::string_view message, LogFields fields = {}) const {
+    log_.write(component_, LogLevel::debug, message, fields);
+  }
+  void info(std::string_view message, LogFields fields = {}) const {
+    log_.write(component_, LogLevel::info, message, fields);
+  }
+  void warn(std::string_view message, LogFields fields = {}) const {
+    log_.write(component_, LogLevel::warn, message, fields);
+  }
+  void error(std::string_view message, LogFields fields = {}) const {
+    log_.write(component_, LogLevel::error, message, fields);
+  }
+
+ private:
+  const Log& log_;
+  LogComponent component_;
+};
+
+inline ComponentLog Log::of(LogComponent component) const { return {*this, component}; }
 
 /// 192.0.2.77 is 192.0.2.0 (its /24), 2001:db8:1:2::3 is 2001:db8:1:: (its /48); none is "-". What
 /// is hashed needs the log's key.

@@ -13,6 +13,12 @@ prometheus::MetricFamily family(std::string_view name, std::string_view help,
   return {std::string(name), std::string(help), type, {}};
 }
 
+void add_labels(prometheus::ClientMetric& metric, MetricFamilies::Labels labels) {
+  for (const auto& [name, text] : labels) {
+    metric.label.push_back({std::string(name), std::string(text)});
+  }
+}
+
 }  // namespace
 
 void MetricFamilies::counter(std::string_view name, std::string_view help) {
@@ -23,19 +29,21 @@ void MetricFamilies::gauge(std::string_view name, std::string_view help) {
   families_.push_back(family(name, help, prometheus::MetricType::Gauge));
 }
 
+void MetricFamilies::histogram(std::string_view name, std::string_view help) {
+  families_.push_back(family(name, help, prometheus::MetricType::Histogram));
+}
+
 void MetricFamilies::add(double value, Labels labels) {
   auto& metric = families_.back().metric.emplace_back();
   metric.counter.value = metric.gauge.value = value;
-  for (const auto& [name, text] : labels) {
-    metric.label.push_back({std::string(name), std::string(text)});
-  }
+  add_labels(metric, labels);
 }
 
-void MetricFamilies::histogram(std::string_view name, std::string_view help,
-                               const std::vector<double>& bounds,
-                               const std::vector<uint64_t>& counts, double sum) {
-  families_.push_back(family(name, help, prometheus::MetricType::Histogram));
-  auto& histogram = families_.back().metric.emplace_back().histogram;
+void MetricFamilies::add_histogram(const std::vector<double>& bounds,
+                                   const std::vector<uint64_t>& counts, double sum, Labels labels) {
+  auto& metric = families_.back().metric.emplace_back();
+  add_labels(metric, labels);
+  auto& histogram = metric.histogram;
   histogram.sample_sum = sum;
   for (size_t i = 0; i < counts.size(); ++i) {
     histogram.sample_count += counts[i];

@@ -34,9 +34,10 @@ class MetricFamilies {
     gauge(name, help);
     add(static_cast<double>(value));
   }
+  void histogram(std::string_view name, std::string_view help);
   /// `counts` has one place more than `bounds`: what is above all of them.
-  void histogram(std::string_view name, std::string_view help, const std::vector<double>& bounds,
-                 const std::vector<uint64_t>& counts, double sum);
+  void add_histogram(const std::vector<double>& bounds, const std::vector<uint64_t>& counts,
+                     double sum, Labels labels = {});
 
   std::string text() const;
 

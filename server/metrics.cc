@@ -9,7 +9,9 @@
 #include <string>
 #include <tuple>
 
+#include "server/capacity_metrics.h"
 #include "server/coturn_metrics.h"
+#include "server/directory_metrics.h"
 #include "server/metric_families.h"
 #include "server/statistics.h"
 
@@ -98,7 +100,9 @@ void add_flows(MetricFamilies& out, const TrafficByKey& traffic, uint64_t Flow::
     for (const size_t i : {0, 1}) {
       const std::string_view family = i == 0 ? "ipv4" : "ipv6";
       const FamilyTraffic& flows = sum.families[i];
-      if (flows.to_peers.packets + flows.to_clients.packets == 0) continue;
+      const bool is_silent = flows.to_peers.packets + flows.to_clients.packets == 0 &&
+                             flows.to_peers.bytes + flows.to_clients.bytes == 0;
+      if (is_silent) continue;
       for (const bool to_peer : {true, false}) {
         out.add((to_peer ? flows.to_peers : flows.to_clients).*number,
                 {{"listener", key.listener},
@@ -123,7 +127,8 @@ void tell_traffic(MetricFamilies& out, const TrafficByKey& traffic, const RelayC
                   const LoopCounters& loop) {
   out.counter("uturn_relayed_packets_total", "Datagrams relayed, as they happen.");
   add_flows(out, traffic, &Flow::packets);
-  out.counter("uturn_relayed_bytes_total", "Payload bytes relayed, as they happen.");
+  out.counter("uturn_relayed_bytes_total",
+              "Payload bytes relayed, as they happen, those of TCP allocations among them.");
   add_flows(out, traffic, &Flow::bytes);
 
   out.counter("uturn_received_packets_total", "Datagrams read from the network, all kinds.",
@@ -241,22 +246,6 @@ void tell_ports(MetricFamilies& out, const ServerSample& sample, const RelayCoun
               relay.ports_occupied);
 }
 
-void tell_limits(MetricFamilies& out, const RelayCounters& relay) {
-  const auto drops = [&](DropReason why) { return relay.drops_of(why); };
-  out.counter("uturn_limits_hit_total", "Times that a limit refused something.");
-  out.add(drops(DropReason::answer_rate), {{"limit", "answers_per_second"}});
-  out.add(drops(DropReason::pending_full), {{"limit", "pending_requests"}});
-  out.add(
-      drops(DropReason::icmp_rate) + relay.icmp_drops[static_cast<size_t>(DropReason::icmp_rate)],
-      {{"limit", "icmp_errors"}});
-  out.add(relay.errors[static_cast<size_t>(ErrorCode::allocation_quota_reached)],
-          {{"limit", "quota"}});
-  out.add(relay.ports_exhausted, {{"limit", "relay_ports"}});
-  out.add(relay.permissions_full, {{"limit", "permissions_per_allocation"}});
-  out.add(relay.channels_full, {{"limit", "channels_per_allocation"}});
-  out.add(relay.reservations_full, {{"limit", "reservations"}});
-}
-
 void tell_loops(MetricFamilies& out, const ServerSample& sample, const Statistics& sum) {
   const LoopCounters& loop = sum.loop();
   ShardMeter meter;
@@ -277,13 +266,14 @@ void tell_loops(MetricFamilies& out, const ServerSample& sample, const Statistic
   std::vector<double> bounds;
   for (const auto bound : kPassBounds)
     bounds.push_back(std::chrono::duration<double>(bound).count());
-  out.histogram("uturn_loop_pass_seconds", "From the first arrival of a pass until all was sent.",
-                bounds, {meter.passes.begin(), meter.passes.end()},
-                static_cast<double>(meter.pass_nanoseconds) * 1e-9);
+  out.histogram("uturn_loop_pass_seconds", "From the first arrival of a pass until all was sent.");
+  out.add_histogram(bounds, {meter.passes.begin(), meter.passes.end()},
+                    static_cast<double>(meter.pass_nanoseconds) * 1e-9);
   bounds.clear();
   for (size_t i = 0; i < kBatchBounds; ++i) bounds.push_back(static_cast<double>(1U << i));
-  out.histogram("uturn_loop_batch_packets", "Datagrams handed over at once.", bounds,
-                {meter.batches.begin(), meter.batches.end()}, static_cast<double>(meter.datagrams));
+  out.histogram("uturn_loop_batch_packets", "Datagrams handed over at once.");
+  out.add_histogram(bounds, {meter.batches.begin(), meter.batches.end()},
+                    static_cast<double>(meter.datagrams));
   out.counter("uturn_loop_passes_total", "Turns of the loops.", loop.passes);
   out.counter("uturn_loop_batched_waits_total", "Waits that let datagrams gather.",
               loop.batched_waits);
@@ -417,8 +407,11 @@ std::string metrics_text(const ServerSample& sample, const MetricsOptions& optio
   tell_requests(out, sum.relay());
   tell_allocations(out, sample, traffic, sum.relay());
   tell_ports(out, sample, sum.relay());
-  tell_limits(out, sum.relay());
+  tell_limits(out, sum);
   tell_loops(out, sample, sum);
+  tell_queues(out, sample, sum.streams());
+  tell_directories(out, sample);
+  tell_http(out, sample);
   tell_streams(out, sum.loop(), sum.streams());
   tell_security(out, sample, sum);
   if (options.coturn_names) tell_in_coturn_names(out, sample, sum);

@@ -7,6 +7,7 @@
 
 #include "server/admin/admin_api.h"
 #include "server/admin/admin_socket.h"
+#include "server/admin/dashboard_server.h"
 #include "server/authentication.h"
 #include "server/config_texts.h"
 #include "server/ice_servers.h"
@@ -54,12 +55,12 @@ Result<Done, std::string> Server::open_admin() {
   if (!opened) return Failure{opened.error()};
   admin_ = std::move(opened->server);
   if (!admin_) {
-    log_.info("there is no admin socket", {{"because", opened->said}});
+    admin_log().info("there is no admin socket", {{"because", opened->said}});
   } else if (opened->said.empty()) {
-    log_.info("the admin socket is open", {{"path", admin_->path()}});
+    admin_log().info("the admin socket is open", {{"path", admin_->path()}});
   } else {
-    log_.info("the admin socket is open elsewhere",
-              {{"path", admin_->path()}, {"because", opened->said}});
+    admin_log().info("the admin socket is open elsewhere",
+                     {{"path", admin_->path()}, {"because", opened->said}});
   }
   return Done{};
 }
@@ -70,27 +71,27 @@ Result<Done, std::string> Server::open_credentials() {
   if (is_root()) {
     if (auto found = find_account_or_nobody(config_.server.run_as)) account = std::move(*found);
   }
-  auto opened = CredentialServers::open(credential_facts(), account, clock_);
+  auto opened = CredentialServers::open(credential_facts(config_), account, clock_);
   if (!opened) return Failure{opened.error()};
   credentials_ = std::move(*opened);
   if (const auto address = credentials_->address()) {
-    log_.info(
+    admin_log().info(
         "the credential service is open",
         {{"url", (credentials_->is_secure() ? "https://" : "http://") + address->to_string()}});
   }
   if (!config_.credentials.socket.empty()) {
-    log_.info("the credential service is open", {{"socket", config_.credentials.socket}});
+    admin_log().info("the credential service is open", {{"socket", config_.credentials.socket}});
   }
   return Done{};
 }
 
-CredentialFacts Server::credential_facts() const {
+CredentialFacts Server::credential_facts(const Config& config) const {
   CredentialFacts facts;
-  facts.config = config_.credentials;
-  facts.realm = config_.server.realm;
-  facts.secrets = config_.auth.secrets;
-  facts.rest = config_.auth.rest;
-  facts.urls = ice_urls(uris_, config_.relay.external, locals_, certified_name(config_.tls));
+  facts.config = config.credentials;
+  facts.realm = config.server.realm;
+  facts.secrets = config.auth.secrets;
+  facts.rest = config.auth.rest;
+  facts.urls = ice_urls(uris_, config.relay.external, locals_, certified_name(config.tls));
   return facts;
 }
 
@@ -151,8 +152,10 @@ void Server::drain(std::optional<Duration> deadline) {
     draining_->ends = now + patience;
   }
   tell_shards_to_drain(true);
-  log_.info("draining: new clients are refused, and the server stops with the last allocation",
-            {{"at_the_latest_in", print_duration(patience)}});
+  notify_.status("drains");
+  admin_log().info(
+      "draining: new clients are refused, and the server stops with the last allocation",
+      {{"at_the_latest_in", print_duration(patience)}});
 }
 
 void Server::resume() {
@@ -161,7 +164,8 @@ void Server::resume() {
     if (!std::exchange(draining_, std::nullopt)) return;
   }
   tell_shards_to_drain(false);
-  log_.info("draining was cancelled: new clients are served again");
+  notify_.status("serves");
+  admin_log().info("draining was cancelled: new clients are served again");
 }
 
 void Server::tell_shards_to_drain(bool on) {
@@ -172,7 +176,7 @@ void Server::tell_shards_to_drain(bool on) {
         return true;
       };
     });
-    if (!told) log_.error("a worker was not told to drain", {{"worker", uint64_t{shard}}});
+    if (!told) admin_log().error("a worker was not told to drain", {{"worker", uint64_t{shard}}});
   }
 }
 
@@ -181,61 +185,110 @@ bool Server::is_drained() {
   if (!draining_) return false;
   const auto left = count_allocations(shards());
   if (left && *left == 0) {
-    log_.info("drained: no allocation is left");
+    admin_log().info("drained: no allocation is left");
     return true;
   }
   if (steady_clock::now() < draining_->ends) return false;
-  log_.warn("draining took too long; the server stops", {{"allocations", left.value_or(0)}});
+  admin_log().warn("draining took too long; the server stops", {{"allocations", left.value_or(0)}});
   return true;
 }
 
-LogLevel Server::log_level() const { return config_.log.level; }
+LogLevels Server::log_levels() const { return {config_.log.level, log_.levels()}; }
 
-void Server::set_log_level(LogLevel level) {
-  log_.set_level(level);
+// Noted in the configuration, so that a reload says what it sets back.
+void Server::set_log_level(std::optional<LogComponent> component, LogLevel level) {
   const std::lock_guard lock(live_);
-  config_.log.level = level;
-  config_.log.levels.clear();
+  auto& levels = config_.log.levels;
+  if (component) {
+    std::erase_if(levels, [&](const ComponentLevel& one) { return one.component == *component; });
+    levels.push_back({*component, level});
+    log_.set_level(*component, level);
+  } else {
+    levels.clear();
+    config_.log.level = level;
+    log_.set_level(level);
+  }
 }
 
+// The service manager calls this a reload, whoever has asked for it (sd_notify(3)).
 Result<Json, std::string> Server::reload() {
+  notify_.reloading();
   auto done = try_reload();
   const std::lock_guard lock(live_);
   last_reload_ = LastReload{steady_clock::now(), done ? std::string{} : done.error()};
+  notify_.ready(std::string(draining_ ? "drains" : "serves") +
+                (done ? "" : "; the last reload was refused, see the log"));
   return done;
 }
 
-// Everything is read, checked and made before anything changes.
+/// Everything that other settings need, read and made, while the former ones serve.
+struct Server::Preparation {
+  std::vector<ConfigChange> changes;
+  Config config;
+  std::optional<Certificates::Prepared> certificates;
+  std::optional<CredentialServers::Prepared> credentials;
+  std::optional<DashboardServer::Prepared> dashboard;
+  std::optional<Log::Prepared> log;
+};
+
 Result<Json, std::string> Server::try_reload() {
-  const auto refuse = [&](const std::string& why) {
-    log_.error("the configuration is refused, and nothing has changed", {{"because", why}});
-    return Failure{why};
-  };
+  auto prepared = prepare_reload();
+  if (!prepared) {
+    admin_log().error("the configuration is refused, and nothing has changed",
+                      {{"because", prepared.error()}});
+    return Failure{prepared.error()};
+  }
+  return take(*std::move(prepared));
+}
+
+// Whatever may fail is here, and nothing here changes what is served.
+Result<Server::Preparation, std::string> Server::prepare_reload() {
   ReadAgain again = read_again(config_, process_value_sources());
-  if (!again.problems.empty()) return refuse(text_of(again.problems));
-  const auto changes = find_changes(config_, again.config);
-  Config next = with_fixed_parts(config_, std::move(again.config));
+  if (!again.problems.empty()) return Failure{text_of(again.problems)};
+  Preparation prepared;
+  prepared.changes = find_changes(config_, again.config);
+  prepared.config = with_fixed_parts(config_, std::move(again.config));
+  const Config& next = prepared.config;
 
   if (const auto unused = find_unused_mapping(next.relay.external, relay_addresses_)) {
-    return refuse("relay.external: " + unused->to_string() + " maps none of the relay addresses");
+    return Failure{"relay.external: " + unused->to_string() + " maps none of the relay addresses"};
   }
   if (const auto shown = find_ambiguous_address(next.relay.external, relay_addresses_)) {
-    return refuse("relay.external: two relay addresses would be seen as " + shown->to_string());
+    return Failure{"relay.external: two relay addresses would be seen as " + shown->to_string()};
   }
-  // The shards get the certificates at once: from here on nothing may fail but the log's file.
-  if (std::ranges::any_of(changes, is_of_certificates)) {
+  if (std::ranges::any_of(prepared.changes, is_of_certificates)) {
     if (!certificates_ || next.tls.all().empty()) {
-      return refuse("tls: a server that starts without a certificate, or with one, goes on so");
+      return Failure{
+          std::string("tls: a server that starts without a certificate, or with one, goes on so")};
     }
-    if (auto loaded = certificates_->reconfigure(next.tls, clock_.now()); !loaded) {
-      return refuse(loaded.error());
-    }
+    auto loaded = certificates_->prepare(next.tls, clock_.now());
+    if (!loaded) return Failure{loaded.error()};
+    prepared.certificates = *std::move(loaded);
   }
+  if (credentials_) {
+    auto loaded = credentials_->prepare(credential_facts(next));
+    if (!loaded) return Failure{loaded.error()};
+    prepared.credentials = *std::move(loaded);
+  }
+  if (dashboard_) {
+    auto loaded = dashboard_->prepare(next);
+    if (!loaded) return Failure{loaded.error()};
+    prepared.dashboard = *std::move(loaded);
+  }
+  // The last, since the file of a log is made by opening it.
+  auto log = Log::prepare(next.log);
+  if (!log) return Failure{log.error()};
+  prepared.log = *std::move(log);
+  return prepared;
+}
+
+Result<Json, std::string> Server::take(Preparation prepared) {
   {
     const std::lock_guard lock(live_);
-    if (auto opened = log_.reload(next.log); !opened) return refuse(opened.error());
-    config_ = std::move(next);
+    log_.take(*std::move(prepared.log));
+    config_ = std::move(prepared.config);
   }
+  if (prepared.certificates) certificates_->take(*std::move(prepared.certificates), clock_.now());
   external_ = external_of(config_);
   default_family_ = config_.relay.default_family;
   if (!has_default_family(default_family_, relay_addresses_)) {
@@ -246,14 +299,9 @@ Result<Json, std::string> Server::try_reload() {
   quota_->set_limits(quota_limits());
   denied_told_.clear();
   hand_configuration_to_shards();
-  if (credentials_) {
-    if (auto done = credentials_->reload(credential_facts()); !done) {
-      log_.error("the credential service goes on with its former certificate",
-                 {{"because", done.error()}});
-    }
-  }
-  reload_dashboard();
-  return report(changes);
+  if (prepared.credentials) credentials_->take(*std::move(prepared.credentials));
+  if (prepared.dashboard) dashboard_->take(*std::move(prepared.dashboard));
+  return report(prepared.changes);
 }
 
 void Server::hand_configuration_to_shards() {
@@ -270,8 +318,9 @@ void Server::hand_configuration_to_shards() {
           };
     });
     if (!taken) {
-      log_.error("a worker did not take the configuration over and goes on with the former one",
-                 {{"worker", uint64_t{shard}}});
+      admin_log().error(
+          "a worker did not take the configuration over and goes on with the former one",
+          {{"worker", uint64_t{shard}}});
     }
   }
 }
@@ -282,14 +331,14 @@ Json Server::report(const std::vector<ConfigChange>& changes) {
   for (const ConfigChange& change : changes) {
     if (change.needs_restart) {
       waiting.push_back(change.key);
-      log_.warn("a setting changes with the next start only", {{"key", change.key}});
+      admin_log().warn("a setting changes with the next start only", {{"key", change.key}});
     } else {
       changed.push_back({{"key", change.key}, {"from", change.from}, {"to", change.to}});
-      log_.info("a setting has changed",
-                {{"key", change.key}, {"from", change.from}, {"to", change.to}});
+      admin_log().info("a setting has changed",
+                       {{"key", change.key}, {"from", change.from}, {"to", change.to}});
     }
   }
-  log_.info("the configuration was reloaded", {{"changed", changed.size()}});
+  admin_log().info("the configuration was reloaded", {{"changed", changed.size()}});
   return {{"changed", std::move(changed)}, {"needs_restart", std::move(waiting)}};
 }
 

@@ -99,7 +99,7 @@ void PeerStreams::begin(std::unique_ptr<ClientStream> client, Bytes first) {
   ++shared_.counters.joined_now;
   peer->client = std::move(client);
 
-  shared_.counters.joined_bytes_to_peers += first.size();
+  if (!first.empty()) count(*peer, Towards::peer, first.size());
   if (!first.empty() && !peer->bytes.push({{}, first}, Droppable::no)) return end(*peer);
   // What was told of either end before is told once more.
   shared_.streams.remind(socket);
@@ -142,17 +142,16 @@ void PeerStreams::end(PeerStream& peer) {
 }
 
 void PeerStreams::move_bytes(PeerStream& peer) {
-  ByteStream& client = peer.client->bytes;
-  StreamCounters& counters = shared_.counters;
-  const bool both_live =
-      move_bytes(client, peer.bytes, peer.to_peer, counters.joined_bytes_to_peers) &&
-      move_bytes(peer.bytes, client, peer.to_client, counters.joined_bytes_to_clients);
+  const bool both_live = move_bytes(peer, Towards::peer) && move_bytes(peer, Towards::client);
   if (!both_live || (peer.to_peer.is_over && peer.to_client.is_over)) end(peer);
 }
 
 // False: one of the two has failed. The other end of a connection that was reset hears nothing
 // else, once it has got what was read before.
-bool PeerStreams::move_bytes(ByteStream& from, ByteStream& to, Way& way, uint64_t& moved) {
+bool PeerStreams::move_bytes(PeerStream& peer, Towards towards) {
+  ByteStream& from = towards == Towards::peer ? peer.client->bytes : peer.bytes;
+  ByteStream& to = towards == Towards::peer ? peer.bytes : peer.client->bytes;
+  Way& way = towards == Towards::peer ? peer.to_peer : peer.to_client;
   for (uint32_t reads = 0;;) {
     if (to.flush() == Flushed::failed) return false;
     if (way.has_ended) {
@@ -175,9 +174,16 @@ bool PeerStreams::move_bytes(ByteStream& from, ByteStream& to, Way& way, uint64_
     }
     if (*size == 0) continue;
     shared_.count_read(*size);
-    moved += *size;
+    count(peer, towards, *size);
     if (!to.push({{}, buffer.first(*size)}, Droppable::no)) return false;  // no block is left
   }
+}
+
+void PeerStreams::count(const PeerStream& peer, Towards towards, size_t bytes) {
+  StreamCounters& counters = shared_.counters;
+  (towards == Towards::peer ? counters.joined_bytes_to_peers : counters.joined_bytes_to_clients) +=
+      bytes;
+  handler_.on_bytes_joined(peer.id, towards, bytes);
 }
 
 }  // namespace uturn

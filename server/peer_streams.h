@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "auth/quota.h"
 #include "server/client_streams.h"
 #include "server/relay/tcp_sockets.h"
 
@@ -15,6 +16,7 @@ class PeerHandler {
  public:
   virtual ~PeerHandler() = default;
   virtual void on_connected(ConnectionId id) = 0;
+  virtual void on_bytes_joined(ConnectionId id, Towards towards, size_t bytes) = 0;
   virtual void on_connection_ended(ConnectionId id) = 0;
 };
 
@@ -73,7 +75,8 @@ class PeerStreams final : public TcpSockets {
   void remove(PeerStream& peer);
   void end(PeerStream& peer);
   void move_bytes(PeerStream& peer);
-  bool move_bytes(ByteStream& from, ByteStream& to, Way& way, uint64_t& moved);
+  bool move_bytes(PeerStream& peer, Towards towards);
+  void count(const PeerStream& peer, Towards towards, size_t bytes);
 
   SharedStreams& shared_;
   ClientStreams& clients_;

@@ -8,7 +8,9 @@
 #include "io/loop.h"
 #include "io/tls_certificate.h"
 #include "protocol/time.h"
+#include "server/directories/directories.h"
 #include "server/dtls_clients.h"
+#include "server/http/http_server.h"
 #include "server/process_usage.h"
 #include "server/proxied_clients.h"
 #include "server/relay/counters.h"
@@ -53,6 +55,12 @@ struct UserTraffic {
   uint64_t bytes = 0;  ///< of allocations that live
 };
 
+/// A server of HTTP in this process.
+struct HttpUsage {
+  std::string service;  ///< "metrics", "admin", "credentials"
+  HttpCounters counters;
+};
+
 struct ServerSample {
   std::vector<ShardSample> shards;
   uint32_t answering = 0;  ///< of `shards`; the others stand here as they were last heard
@@ -62,8 +70,12 @@ struct ServerSample {
   ProcessUsage process;
   uint64_t allocations_held = 0;  ///< by the quota's count: reservations among them
   uint64_t allocations_limit = 0;
-  uint64_t allocations_room = 0;  ///< what descriptors, ports and limits leave room for
+  uint64_t allocations_room = 0;           ///< what descriptors, ports and limits leave room for
+  std::vector<uint64_t> messages_waiting;  ///< by worker
+  std::vector<DirectoryReport> directories;
+  std::vector<HttpUsage> http;
   uint64_t events_lost = 0;
+  uint64_t events_waiting = 0;
   bool is_draining = false;
   std::string io;
 };

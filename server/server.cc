@@ -207,7 +207,10 @@ Result<Done, std::string> Server::choose_io() {
 }
 
 Result<Done, std::string> Server::choose_relay_addresses() {
-  locals_ = read_local_addresses();
+  // The peer policy needs them too: they are what nobody may relay to.
+  auto locals = read_local_addresses();
+  if (!locals) return Failure{locals.error()};
+  locals_ = *std::move(locals);
   relay_addresses_ = config_.relay.addresses;
   if (relay_addresses_.empty()) {
     relay_addresses_ = uturn::choose_relay_addresses(config_.listeners, locals_);

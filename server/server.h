@@ -126,22 +126,25 @@ class Server final : AdminSubject {
   Result<Done, std::string> open_dashboard();
   Result<Done, std::string> serve_dashboard();
   TestFacts test_facts() const;
-  void reload_dashboard();
-  CredentialFacts credential_facts() const;
+  CredentialFacts credential_facts(const Config& config) const;
   Shards shards() override;
   nlohmann::ordered_json describe() const override;
   std::string show(const TransportAddress& address) const override;
   MainTasks& main_tasks() override { return main_tasks_; }
   Result<nlohmann::ordered_json, std::string> reload() override;
+  struct Preparation;
   Result<nlohmann::ordered_json, std::string> try_reload();
+  Result<Preparation, std::string> prepare_reload();
+  Result<nlohmann::ordered_json, std::string> take(Preparation preparation);
   void hand_configuration_to_shards();
   nlohmann::ordered_json report(const std::vector<ConfigChange>& changes);
   void drain(std::optional<Duration> deadline) override;
   void resume() override;
   void tell_shards_to_drain(bool on);
   bool is_drained();
-  LogLevel log_level() const override;
-  void set_log_level(LogLevel level) override;
+  LogLevels log_levels() const override;
+  void set_log_level(std::optional<LogComponent> component, LogLevel level) override;
+  ComponentLog admin_log() const { return log_.of(LogComponent::admin); }
   bool tell_shard(uint8_t shard, const auto& make_errand);
 
   Config config_;

@@ -16,7 +16,8 @@ Result<Done, std::string> Server::load_certificates() {
   if (!loaded) return Failure{loaded.error()};
   certificates_ = std::move(*loaded);
   // Records of bursts and small messages gain nothing by it; who plans for more reads it here.
-  log_.info("TLS is encrypted in this process",
+  log_.of(LogComponent::tls)
+      .info("TLS is encrypted in this process",
             {{"kernel_tls", kernel_has_tls() ? "available" : "not available"}});
   return Done{};
 }
@@ -36,17 +37,18 @@ void Server::hand_to_shards(const std::shared_ptr<const TlsContext>& context) {
     });
     const bool has_ended = taken.wait_for(kShardPatience) == std::future_status::ready;
     if (has_ended && taken.get()) continue;
-    log_.error("a worker did not take the certificates over and goes on with the former ones",
+    log_.of(LogComponent::tls)
+        .error("a worker did not take the certificates over and goes on with the former ones",
                {{"worker", uint64_t{shard}}});
   }
 }
 
 void Server::reload_certificates() {
   if (!certificates_) {
-    log_.info("SIGUSR2 is ignored: no certificate is configured");
+    log_.of(LogComponent::tls).info("SIGUSR2 is ignored: no certificate is configured");
     return;
   }
-  log_.info("SIGUSR2: certificates are loaded anew");
+  log_.of(LogComponent::tls).info("SIGUSR2: certificates are loaded anew");
   (void)certificates_->reload(clock_.now());  // it logs
 }
 

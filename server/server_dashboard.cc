@@ -11,7 +11,7 @@ Result<Done, std::string> Server::open_dashboard() {
   auto opened = DashboardServer::open(config_, clock_);
   if (!opened) return Failure{opened.error()};
   dashboard_ = std::move(*opened);
-  if (dashboard_) log_.info("dashboard", {{"url", dashboard_->url()}});
+  if (dashboard_) admin_log().info("dashboard", {{"url", dashboard_->url()}});
   return Done{};
 }
 
@@ -29,13 +29,6 @@ TestFacts Server::test_facts() const {
   facts.rest = config_.auth.rest;
   facts.needs_credential = config_.auth.required;
   return facts;
-}
-
-void Server::reload_dashboard() {
-  if (!dashboard_) return;
-  if (auto done = dashboard_->reload(config_); !done) {
-    log_.error("the dashboard goes on with its former certificate", {{"because", done.error()}});
-  }
 }
 
 }  // namespace uturn

@@ -65,6 +65,18 @@ void Server::add_process(ServerSample& sample) const {
   }
   sample.allocations_room = room_;
   sample.events_lost = events_.lost();
+  sample.events_waiting = events_.waiting();
+  sample.messages_waiting.clear();
+  for (uint8_t shard = 0; shard < workers_; ++shard) {
+    sample.messages_waiting.push_back(channel_->waiting(shard));
+  }
+  sample.directories = directories_->reports();
+  sample.http.clear();
+  if (metrics_http_) sample.http.push_back({"metrics", metrics_http_->counters()});
+  if (admin_) sample.http.push_back({"admin", admin_->counters()});
+  if (credentials_ && credentials_->address()) {
+    sample.http.push_back({"credentials", credentials_->http_counters()});
+  }
   sample.io = io_ == IoKind::uring ? "io_uring" : "epoll";
 }
 

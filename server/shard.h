@@ -143,6 +143,9 @@ class alignas(64) Shard final : LoopHandler,
   }
   void on_joined(std::unique_ptr<ClientStream> client, Bytes first) override;
   void hand_over(uint8_t shard, std::unique_ptr<MovingClient> client) override;
+  void on_bytes_joined(ConnectionId id, Towards towards, size_t bytes) override {
+    relay_.on_bytes_joined(id, towards, bytes, now_);
+  }
   void on_connected(ConnectionId id) override { carry_out(relay_.on_connected(id, now_)); }
   void on_connection_ended(ConnectionId id) override {
     carry_out(relay_.on_connection_ended(id, now_));

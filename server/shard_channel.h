@@ -81,6 +81,15 @@ class ShardChannel {
   /// For what goes by other ways than these rings.
   void wake(uint8_t to) { wake_(to); }
 
+  /// Messages that wait for a shard, about.
+  size_t waiting(uint8_t to) const {
+    size_t sum = 0;
+    for (uint8_t from = 0; from <= shards_; ++from) {
+      sum += rings_[size_t{from} * shards_ + to]->size();
+    }
+    return sum;
+  }
+
   /// Only on the thread of shard `to`: hands over at most one round of what waits, in order per
   /// sender, and says whether there may be more.
   template <class Handle>

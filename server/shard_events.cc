@@ -59,6 +59,11 @@ std::vector<EndedAllocation> ShardEvents::take_ended() {
   return std::exchange(ended_, {});
 }
 
+size_t ShardEvents::waiting() const {
+  const std::lock_guard lock(mutex_);
+  return events_.size() + ended_.size();
+}
+
 uint64_t ShardEvents::lost() const {
   const std::lock_guard lock(mutex_);
   return lost_;

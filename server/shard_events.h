@@ -54,6 +54,7 @@ class ShardEvents {
   int descriptor() const { return descriptor_; }
   void wake();  ///< makes it readable
   uint64_t lost() const;
+  size_t waiting() const;  ///< to be logged
 
   // What the log is for right now; it may change while the server runs.
   bool wants_ended() const { return wants_ended_.load(std::memory_order_relaxed); }

@@ -24,6 +24,12 @@ class SpscRing {
     return true;
   }
 
+  /// How many wait, about: for whoever is neither of the two.
+  size_t size() const {
+    const size_t head = head_.load(std::memory_order_acquire);
+    return tail_.load(std::memory_order_acquire) - head;
+  }
+
   std::optional<T> pop() {
     const size_t head = head_.load(std::memory_order_relaxed);
     if (head == tail_.load(std::memory_order_acquire)) return std::nullopt;

@@ -30,6 +30,8 @@ std::optional<std::string> read_wish(const std::string& name, const std::string&
   is_known = true;
   if (name == "user") {
     filter.user = text;
+  } else if (name == "realm") {
+    filter.realm = text;
   } else if (name == "client") {
     filter.client = AddressRange::parse(text);
     if (!filter.client) return "client: expected an address or a CIDR";
@@ -256,28 +258,44 @@ HttpResponse reload(AdminSubject& subject) {
   return json_response(**done);
 }
 
-HttpResponse log_level(AdminSubject& subject, std::optional<LogLevel> wanted) {
-  const auto level = subject.main_tasks().run(
-      [&subject, wanted] {
-        if (wanted) subject.set_log_level(*wanted);
-        return subject.log_level();
+HttpResponse log_levels(AdminSubject& subject, std::optional<ComponentLevel> of_one,
+                        std::optional<LogLevel> of_all) {
+  const auto levels = subject.main_tasks().run(
+      [&subject, of_one, of_all] {
+        if (of_one) subject.set_log_level(of_one->component, of_one->level);
+        if (of_all) subject.set_log_level(std::nullopt, *of_all);
+        return subject.log_levels();
       },
       kShardPatience);
-  if (!level) return http_error(503, "the server does not answer");
-  return json_response({{"level", print_word(kLogLevelWords, *level)}});
+  if (!levels) return http_error(503, "the server does not answer");
+  Json components = Json::object();
+  for (const auto& [component, level] : levels->components) {
+    components[std::string(name_of(component))] = print_word(kLogLevelWords, level);
+  }
+  return json_response({{"level", print_word(kLogLevelWords, levels->common)},
+                        {"components", std::move(components)}});
 }
 
 HttpResponse set_log_level(AdminSubject& subject, const HttpRequest& request) {
   const auto body = read_object(request);
-  if (!body || !body->contains("level") || !body->at("level").is_string()) {
-    return http_error(400, "expected {\"level\": \"debug\"}");
+  if (!body) return no_object();
+  ComponentLevel wish;
+  bool has_level = false, has_component = false;
+  for (const auto& [name, value] : body->items()) {
+    const std::string text = value.is_string() ? value.get<std::string>() : "";
+    std::optional<std::string> wrong = "there is no such key";
+    if (name == "level") {
+      has_level = true;
+      wrong = read_word(text, kLogLevelWords, wish.level);
+    } else if (name == "component") {
+      has_component = true;
+      wrong = read_word(text, kLogComponentWords, wish.component);
+    }
+    if (wrong) return http_error(400, name + ": " + *wrong);
   }
-  LogLevel level{};
-  const auto text = body->at("level").get<std::string>();
-  if (const auto wrong = read_word(text, kLogLevelWords, level)) {
-    return http_error(400, "level: " + *wrong);
-  }
-  return log_level(subject, level);
+  if (!has_level) return http_error(400, "expected {\"level\": \"debug\"}");
+  if (has_component) return log_levels(subject, wish, std::nullopt);
+  return log_levels(subject, std::nullopt, wish.level);
 }
 
 }  // namespace
@@ -291,6 +309,7 @@ Json json_of(const Session& session, const AdminSubject& subject) {
   const Traffic& traffic = session.traffic;
   return {{"id", session.id.to_string()},
           {"user", session.user},
+          {"realm", session.realm},
           {"client", subject.show(session.five_tuple.client)},
           {"server", session.five_tuple.server.to_string()},
           {"transport", kTransports[static_cast<size_t>(session.five_tuple.transport)]},
@@ -318,7 +337,7 @@ std::vector<HttpRoute> admin_routes(AdminSubject& subject) {
       {"POST", "/v1/drain", [&](const HttpRequest& r) { return drain(subject, r); }},
       {"POST", "/v1/reload", [&](const HttpRequest&) { return reload(subject); }},
       {"GET", "/v1/log-level",
-       [&](const HttpRequest&) { return log_level(subject, std::nullopt); }},
+       [&](const HttpRequest&) { return log_levels(subject, std::nullopt, std::nullopt); }},
       {"POST", "/v1/log-level", [&](const HttpRequest& r) { return set_log_level(subject, r); }},
   };
 }

@@ -4,18 +4,19 @@
 // | request | answer |
 // | --- | --- |
 // | GET /v1/status | version, state, listeners, workers, allocations, totals since the start |
-// | GET /v1/sessions?user=&client=&min_age=&min_idle=&limit=&cursor=&sort=traffic | {"sessions":
-//   [...], "next": cursor or null}; at most 1000 at a time. Durations are 90s, 10m; a user that
-//   ends in * is a prefix; client is an address or CIDR. With sort=traffic those that have relayed
-//   most |
+// | GET /v1/sessions?user=&realm=&client=&min_age=&min_idle=&limit=&cursor=&sort=traffic |
+//   {"sessions": [...], "next": cursor or null}; at most 1000 at a time. Durations are 90s, 10m; a
+//   user that ends in * is a prefix; client is an address or CIDR. With sort=traffic those that
+//   have relayed most |
 // | GET /v1/users?limit= | {"users": [{"user", "sessions", "bytes_to_peers", "bytes_to_clients"}],
 //   "all": n}: of live sessions, by who relays most; a TURN REST user by its id |
-// | POST /v1/kick {"sessions": ["0-1-2"]} or {"user": …, "client": …, "min_age": …, "min_idle": …}
-//   or {"all": true} | {"kicked": n} |
+// | POST /v1/kick {"sessions": ["0-1-2"]} or the filters of a list of sessions, or {"all": true} |
+//   {"kicked": n} |
 // | POST /v1/drain {"deadline": "10m"}, all optional; {"cancel": true} takes new clients again |
 //   {"state": …, "allocations": n} |
 // | POST /v1/reload | {"changed": [{"key", "from", "to"}], "needs_restart": [key]} |
-// | GET /v1/log-level, POST /v1/log-level {"level": "debug"} | {"level": …} |
+// | GET /v1/log-level, POST /v1/log-level {"level": "debug"}, of all components, or besides
+//   {"component": "auth"} | {"level": …, "components": {"auth": …, …}} |
 //
 // Errors are {"error": sentence} with 400 (the request), 404, 405, 409 (the server cannot: a
 // configuration that is refused) or 503 (a worker, or the server, does not answer in time).
@@ -36,6 +37,11 @@
 
 namespace uturn {
 
+struct LogLevels {
+  LogLevel common{};  ///< of what has none of its own
+  std::vector<ComponentLevel> components;
+};
+
 /// The server that is administered.
 class AdminSubject {
  public:
@@ -53,8 +59,9 @@ class AdminSubject {
   virtual Result<nlohmann::ordered_json, std::string> reload() = 0;
   virtual void drain(std::optional<Duration> deadline) = 0;
   virtual void resume() = 0;
-  virtual LogLevel log_level() const = 0;
-  virtual void set_log_level(LogLevel level) = 0;
+  virtual LogLevels log_levels() const = 0;
+  /// Of all components, or of one.
+  virtual void set_log_level(std::optional<LogComponent> component, LogLevel level) = 0;
 };
 
 inline constexpr size_t kSessionsPerPage = 100;

@@ -10,6 +10,7 @@
 
 #include "server/admin/admin_socket.h"
 #include "server/admin/admin_texts.h"
+#include "server/config_values.h"
 
 namespace uturn {
 namespace {
@@ -76,6 +77,7 @@ class AdminRun {
       query += (query.empty() ? "?" : "&") + std::string(name) + "=" + query_value(value);
     };
     add("user", options_.user);
+    add("realm", options_.realm);
     add("client", options_.client);
     add("min_age", options_.min_age);
     add("min_idle", options_.min_idle);
@@ -112,6 +114,7 @@ class AdminRun {
     Json body = Json::object();
     if (!options_.ids.empty()) body["sessions"] = options_.ids;
     if (!options_.user.empty()) body["user"] = options_.user;
+    if (!options_.realm.empty()) body["realm"] = options_.realm;
     if (!options_.client.empty()) body["client"] = options_.client;
     if (!options_.min_age.empty()) body["min_age"] = options_.min_age;
     if (!options_.min_idle.empty()) body["min_idle"] = options_.min_idle;
@@ -153,10 +156,19 @@ class AdminRun {
   }
 
   int log_level() {
-    const auto json = options_.level.empty()
-                          ? ask("GET", "/v1/log-level")
-                          : ask("POST", "/v1/log-level", {{"level", options_.level}});
-    return print(json, json ? json->value("level", std::string()) + "\n" : "");
+    const auto& said = options_.levels;
+    LogComponent component{};
+    const bool is_component =
+        !said.empty() && !read_word(said.front(), kLogComponentWords, component);
+    std::optional<Json> json;
+    if (said.empty() || (said.size() == 1 && is_component)) {
+      json = ask("GET", "/v1/log-level");
+    } else if (said.size() == 1) {
+      json = ask("POST", "/v1/log-level", {{"level", said.front()}});
+    } else {
+      json = ask("POST", "/v1/log-level", {{"component", said.front()}, {"level", said.back()}});
+    }
+    return print(json, json ? levels_text(*json, is_component ? said.front() : "") : "");
   }
 
   const std::string command_;
@@ -170,6 +182,7 @@ class AdminRun {
 void add_filter(CLI::App& app, AdminCommandOptions& options) {
   app.add_option("--user", options.user, "Of this user; one that ends in * is a prefix")
       ->type_name("U");
+  app.add_option("--realm", options.realm, "Of this realm")->type_name("R");
   app.add_option("--client", options.client, "From this address or CIDR")->type_name("CIDR");
   app.add_option("--min-age", options.min_age, "At least so old, like 10m")->type_name("D");
   app.add_option("--min-idle", options.min_idle, "Silent for at least so long")->type_name("D");
@@ -204,7 +217,12 @@ void add_admin_arguments(std::string_view command, CLI::App& app, AdminCommandOp
     app.add_flag("--cancel", options.cancel, "Serve new clients again");
     app.add_flag("--wait", options.wait, "Tell how many are left until the server has stopped");
   } else if (command == "log-level") {
-    app.add_option("LEVEL", options.level, "trace, debug, info, warn, error or off");
+    app.add_option("LEVEL", options.levels,
+                   "trace, debug, info, warn, error or off; before it a component, for its level "
+                   "alone: " +
+                       list_words(Words<LogComponent>(kLogComponentWords)))
+        ->type_name("[COMPONENT] [LEVEL]")
+        ->expected(0, 2);
   }
 }
 

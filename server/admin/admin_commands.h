@@ -22,7 +22,7 @@ struct AdminCommandOptions {
   std::string socket;  ///< empty: where it usually is
   bool json = false;
   // sessions, kick
-  std::string user, client, min_age, min_idle, cursor;
+  std::string user, realm, client, min_age, min_idle, cursor;
   std::vector<std::string> ids;
   uint32_t limit = 0;  ///< 0: the API's own
   bool all = false;
@@ -31,7 +31,7 @@ struct AdminCommandOptions {
   bool cancel = false;
   bool wait = false;
   // log-level
-  std::string level;
+  std::vector<std::string> levels;  ///< none, LEVEL, COMPONENT, or COMPONENT LEVEL
   // top
   uint32_t interval = 1;  ///< seconds
 };

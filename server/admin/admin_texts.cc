@@ -153,6 +153,18 @@ std::vector<std::string> session_row(const Json& session) {
           byte_text(number_at(session, "bytes_to_client"))};
 }
 
+std::string levels_text(const Json& answer, const std::string& component) {
+  const Json components = answer.value("components", Json::object());
+  if (!component.empty()) return text_at(components, component.c_str()) + "\n";
+  const std::string common = text_at(answer, "level");
+  std::string text = common + "\n";
+  for (const auto& [name, level] : components.items()) {
+    const std::string its = text_at(components, name.c_str());
+    if (its != common) text += name + " " + its + "\n";
+  }
+  return text;
+}
+
 std::string reload_text(const Json& answer) {
   std::string text;
   const auto changed = answer.find("changed");

@@ -19,6 +19,8 @@ std::string table_text(const std::vector<std::vector<std::string>>& rows);
 std::string status_text(const nlohmann::ordered_json& status);
 std::vector<std::string> session_heading();
 std::vector<std::string> session_row(const nlohmann::ordered_json& session);
+/// The common level, and a line for each component that has another; or the level of one.
+std::string levels_text(const nlohmann::ordered_json& answer, const std::string& component);
 std::string reload_text(const nlohmann::ordered_json& answer);
 
 }  // namespace uturn

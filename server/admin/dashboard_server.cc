@@ -64,18 +64,30 @@ Result<Done, std::string> DashboardServer::serve(const DashboardSources& sources
   return http_->serve(dashboard_routes(sources, guard_, clock_));
 }
 
-Result<Done, std::string> DashboardServer::reload(const Config& config) {
-  guard_.set_token(config.admin.token);
-  // Whether it is TLS was decided when it was opened.
-  HttpTlsFiles files = files_of(config);
-  if (files.certificate.empty() || files_.certificate.empty()) return Done{};
-  files_ = std::move(files);
-  return reload_certificate();
+// Whether it is TLS was decided when it was opened.
+Result<DashboardServer::Prepared, std::string> DashboardServer::prepare(
+    const Config& config) const {
+  Prepared prepared{config.admin.token, files_of(config), nullptr};
+  if (prepared.files.certificate.empty() || files_.certificate.empty()) return prepared;
+  auto read = HttpServer::read_certificate(prepared.files);
+  if (!read) return Failure{"admin.listen: " + read.error()};
+  prepared.certificate = *std::move(read);
+  return prepared;
+}
+
+void DashboardServer::take(Prepared prepared) {
+  guard_.set_token(std::move(prepared.token));
+  if (!prepared.certificate) return;
+  files_ = std::move(prepared.files);
+  http_->use_certificate(std::move(prepared.certificate));
 }
 
 Result<Done, std::string> DashboardServer::reload_certificate() {
   if (files_.certificate.empty()) return Done{};
-  return http_->load_certificate(files_);
+  auto read = HttpServer::read_certificate(files_);
+  if (!read) return Failure{read.error()};
+  http_->use_certificate(*std::move(read));
+  return Done{};
 }
 
 std::string DashboardServer::url() const {

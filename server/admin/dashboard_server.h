@@ -40,8 +40,16 @@ class DashboardServer {
   Result<Done, std::string> serve(const DashboardSources& sources);
   void stop() { http_->stop(); }
 
-  /// Takes token and certificate over. Where the latter cannot be read the former one stays.
-  Result<Done, std::string> reload(const Config& config);
+  /// Another token, and another certificate read and checked. Nothing has changed by it.
+  struct Prepared {
+    Secret token;
+    HttpTlsFiles files;
+    HttpCertificate certificate;  ///< null: none is shown
+  };
+  Result<Prepared, std::string> prepare(const Config& config) const;
+  /// Those from here on.
+  void take(Prepared prepared);
+  /// The files again. On error the certificate is as it was.
   Result<Done, std::string> reload_certificate();
 
   const TransportAddress& address() const { return http_->address(); }

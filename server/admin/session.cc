@@ -44,6 +44,7 @@ Session session_of(const Allocation& allocation, uint8_t shard, Now now) {
   session.id = {shard, allocation.id};
   session.user = allocation.identity.username;
   session.quota_id = allocation.identity.quota_id;
+  session.realm = allocation.traffic_class->realm;
   session.five_tuple = allocation.five_tuple;
   session.relays_tcp = allocation.tcp != nullptr;
   for (size_t i = 0; i < allocation.sides.size(); ++i) {
@@ -75,6 +76,7 @@ bool SessionFilter::matches(const Allocation& allocation, Now now) const {
       return false;
     }
   }
+  if (realm && allocation.traffic_class->realm != *realm) return false;
   if (client && !client->contains(allocation.five_tuple.client.ip)) return false;
   if (min_age && now.monotonic - allocation.created_at < *min_age) return false;
   return !min_idle || idle_of(allocation, now) >= *min_idle;

@@ -29,6 +29,7 @@ struct Session {
   SessionId id;
   std::string user;  ///< empty under --no-auth
   std::string quota_id;
+  std::string realm;
   FiveTuple five_tuple;
   std::array<std::optional<TransportAddress>, 2> relayed;  ///< IPv4, IPv6, as they are here
   bool relays_tcp = false;
@@ -48,11 +49,12 @@ Session session_of(const Allocation& allocation, uint8_t shard, Now now);
 /// Which sessions are meant; what is not set is not asked.
 struct SessionFilter {
   std::optional<std::string> user{};  ///< one that ends in * stands for all that begin so
+  std::optional<std::string> realm{};
   std::optional<AddressRange> client{};
   std::optional<Duration> min_age{};
   std::optional<Duration> min_idle{};
 
-  bool is_empty() const { return !user && !client && !min_age && !min_idle; }
+  bool is_empty() const { return !user && !realm && !client && !min_age && !min_idle; }
   bool matches(const Allocation& allocation, Now now) const;
 };
 

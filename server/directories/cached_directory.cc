@@ -101,10 +101,12 @@ void CachedDirectory::on_answer(const DirectoryQuestion& question, SourceAnswer 
   const UserKey key{question.realm, question.username};
   std::vector<Waiter> waiters;
   UserAnswer said = failure();
+  auto outcome = DirectoryOutcome::failed;
   {
     const std::scoped_lock lock(mutex_);
     if (auto* found = std::get_if<SourceFound>(&answer)) {
       ++counters_.found;
+      outcome = DirectoryOutcome::found;
       said = found->user;
       const Duration ttl = found->ttl.value_or(settings_.cache_ttl);
       if (ttl > Duration{}) {
@@ -115,6 +117,7 @@ void CachedDirectory::on_answer(const DirectoryQuestion& question, SourceAnswer 
       }
     } else if (std::holds_alternative<UserUnknown>(answer)) {
       ++counters_.unknown;
+      outcome = DirectoryOutcome::unknown;
       said = UserUnknown{};
       cache_.put(key, {std::nullopt, now + settings_.negative_ttl, now + settings_.negative_ttl});
     } else {
@@ -127,7 +130,7 @@ void CachedDirectory::on_answer(const DirectoryQuestion& question, SourceAnswer 
     }
     const auto flight = flights_.find(key);
     if (flight != flights_.end()) {
-      count_latency(now - flight->second.asked_at);
+      count_latency(outcome, now - flight->second.asked_at);
       waiters = std::move(flight->second.waiters);
       flights_.erase(flight);
     }
@@ -161,7 +164,7 @@ Instant CachedDirectory::expire(Instant now) {
       } else if (!settings_.unknown_while_gone) {
         counters_.unavailable += flight->second.waiters.size();
       }
-      count_latency(now - flight->second.asked_at);
+      count_latency(DirectoryOutcome::timed_out, now - flight->second.asked_at);
       ended.emplace_back(std::move(flight->second.waiters), std::move(said));
       flight = flights_.erase(flight);
     }
@@ -184,11 +187,12 @@ void CachedDirectory::tell(const std::vector<Waiter>& waiters, const UserAnswer&
   }
 }
 
-void CachedDirectory::count_latency(Duration taken) {
+void CachedDirectory::count_latency(DirectoryOutcome outcome, Duration taken) {
   const auto micros = std::chrono::duration_cast<std::chrono::microseconds>(taken).count();
   const auto* bound = std::ranges::lower_bound(DirectoryCounters::kLatencyBounds, micros);
-  ++counters_.latency[static_cast<size_t>(bound - DirectoryCounters::kLatencyBounds.begin())];
-  counters_.latency_sum_us += static_cast<uint64_t>(std::max<int64_t>(micros, 0));
+  DirectoryCounters::Latency& latency = counters_.latency.at(static_cast<size_t>(outcome));
+  ++latency.counts[static_cast<size_t>(bound - DirectoryCounters::kLatencyBounds.begin())];
+  latency.sum_us += static_cast<uint64_t>(std::max<int64_t>(micros, 0));
 }
 
 DirectoryCounters CachedDirectory::counters() const {

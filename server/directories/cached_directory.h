@@ -45,6 +45,10 @@ class UserSource {
   virtual void stop() = 0;           ///< afterwards nothing is answered
 };
 
+/// How a question that was asked of the source ended; the last of them without an answer.
+enum class DirectoryOutcome : uint8_t { found, unknown, failed, timed_out };
+inline constexpr size_t kDirectoryOutcomes = 4;
+
 /// Counted since start; read by whoever shows metrics.
 struct DirectoryCounters {
   /// Upper bounds of the latency's buckets, in microseconds; a last one has no bound.
@@ -65,8 +69,11 @@ struct DirectoryCounters {
   uint64_t lost_replies = 0;  ///< a shard took no more messages; its client asks again
   uint64_t waiting = 0;       ///< users being asked for, now
   uint64_t cached = 0;        ///< answers in memory, now
-  std::array<uint64_t, kLatencyBounds.size() + 1> latency{};
-  uint64_t latency_sum_us = 0;
+  struct Latency {
+    std::array<uint64_t, kLatencyBounds.size() + 1> counts{};
+    uint64_t sum_us = 0;
+  };
+  std::array<Latency, kDirectoryOutcomes> latency{};  ///< by DirectoryOutcome
 };
 
 /// A bounded cache of what is and of what is not, one question under way per user however many ask,
@@ -104,7 +111,7 @@ class CachedDirectory {
   void on_answer(const DirectoryQuestion& question, SourceAnswer answer);
   UserAnswer failure() const;
   void tell(const std::vector<Waiter>& waiters, const UserAnswer& answer);
-  void count_latency(Duration taken);
+  void count_latency(DirectoryOutcome outcome, Duration taken);
   void run();
 
   const DirectorySettings settings_;

@@ -1,6 +1,8 @@
 // Wiring databases to shards.
 #include "server/directories/directories.h"
 
+#include <algorithm>
+#include <cctype>
 #include <thread>
 
 #include "server/authentication.h"
@@ -21,6 +23,12 @@ class Renewal final : public ShardErrand {
   std::shared_ptr<RestSecrets> secrets_;
 };
 
+std::string lower_case(std::string_view text) {
+  std::string lower(text);
+  std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return std::tolower(c); });
+  return lower;
+}
+
 }  // namespace
 
 struct Directories::Database {
@@ -33,6 +41,7 @@ struct Directories::Database {
                  }) {}
   Database(Directories& all, const DatabaseUrl& url, const Config& config, const Connect& connect)
       : named(url.to_string()),
+        backend(lower_case(name_of(url.kind))),
         pool(
             config.auth.directory.connections, connect,
             [this, &all](bool is_there, const std::string& why) { tell(all.log_, is_there, why); }),
@@ -49,7 +58,7 @@ struct Directories::Database {
                             {{"database", named}, {"reason", why}});
             }) {}
 
-  void tell(const Log& log, bool is_there, const std::string& why) const {
+  void tell(const ComponentLog& log, bool is_there, const std::string& why) const {
     if (is_there) {
       log.info("the credential database is back", {{"database", named}});
     } else {
@@ -59,6 +68,7 @@ struct Directories::Database {
   }
 
   const std::string named;
+  const std::string backend;
   std::atomic<bool> knows_sha256{false};
   mutable std::mutex mutex;
   std::shared_ptr<const StoredSettings> settings;
@@ -96,7 +106,7 @@ struct Directories::Hook {
 
 Directories::Directories(const Config& config, const Log& log, ShardChannel& channel,
                          uint8_t shards)
-    : config_(config), log_(log), channel_(channel), shards_(shards) {
+    : config_(config), log_(log.of(LogComponent::directories)), channel_(channel), shards_(shards) {
   if (!config.auth.webhook.url.empty()) hook_ = std::make_unique<Hook>(*this, config);
   if (config.auth.database.empty()) return;
   const auto url = DatabaseUrl::parse(config.auth.database.reveal());
@@ -190,19 +200,14 @@ void Directories::renew_shards(const std::shared_ptr<RestSecrets>& secrets) {
   }
 }
 
-std::optional<DirectoryCounters> Directories::database_counters() const {
-  if (!database_) return std::nullopt;
-  return database_->directory.counters();
-}
-
-std::optional<DirectoryCounters> Directories::webhook_counters() const {
-  if (!hook_) return std::nullopt;
-  return hook_->directory.counters();
-}
-
-std::optional<DatabasePoolCounters> Directories::pool_counters() const {
-  if (!database_) return std::nullopt;
-  return database_->pool.counters();
+std::vector<DirectoryReport> Directories::reports() const {
+  std::vector<DirectoryReport> reports;
+  if (database_) {
+    reports.push_back(
+        {database_->backend, database_->directory.counters(), database_->pool.counters()});
+  }
+  if (hook_) reports.push_back({"webhook", hook_->directory.counters(), std::nullopt});
+  return reports;
 }
 
 std::shared_ptr<const StoredSettings> Directories::settings() const {

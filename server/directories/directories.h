@@ -20,6 +20,13 @@
 
 namespace uturn {
 
+/// What a directory does, for metrics.
+struct DirectoryReport {
+  std::string backend;  ///< "sqlite", "postgresql", "mysql", "redis", "webhook"
+  DirectoryCounters counters;
+  std::optional<DatabasePoolCounters> pool;  ///< of a database
+};
+
 /// Nothing runs before start(), which is called when root has been given up: what a database's
 /// file or socket lets us do is found out as who we stay.
 class Directories {
@@ -41,9 +48,7 @@ class Directories {
   std::vector<Secret> secrets() const;
 
   // For metrics, and for whoever applies what the database says of realms. From any thread.
-  std::optional<DirectoryCounters> database_counters() const;
-  std::optional<DirectoryCounters> webhook_counters() const;
-  std::optional<DatabasePoolCounters> pool_counters() const;
+  std::vector<DirectoryReport> reports() const;
   /// Null until the database has answered once.
   std::shared_ptr<const StoredSettings> settings() const;
 
@@ -57,7 +62,7 @@ class Directories {
 
   mutable std::mutex mutex_;
   Config config_;  ///< under mutex_: the polls' threads read it
-  const Log& log_;
+  const ComponentLog log_;
   ShardChannel& channel_;
   const uint8_t shards_;
   std::atomic<bool> stopping_{false};

@@ -209,16 +209,17 @@ void HttpServer::stop() {
   core.thread.join();
 }
 
-Result<Done, std::string> HttpServer::load_certificate(const HttpTlsFiles& files) {
-  auto loaded = load_context(files);
-  if (!loaded) return Failure{loaded.error()};
+Result<HttpCertificate, std::string> HttpServer::read_certificate(const HttpTlsFiles& files) {
+  return load_context(files);
+}
+
+void HttpServer::use_certificate(HttpCertificate certificate) {
   HttpServerCore& core = *core_;
   if (!core.thread.joinable()) {
-    core.tls = std::move(*loaded);
+    core.tls = std::move(certificate);
   } else {
-    asio::post(core.io, [&core, tls = std::move(*loaded)] { core.tls = tls; });
+    asio::post(core.io, [&core, tls = std::move(certificate)] { core.tls = tls; });
   }
-  return Done{};
 }
 
 const TransportAddress& HttpServer::address() const { return core_->listener.address(); }

@@ -12,6 +12,10 @@
 #include "server/http/http_listener.h"
 #include "server/http/http_message.h"
 
+namespace boost::asio::ssl {
+class context;
+}
+
 namespace uturn {
 
 struct HttpServerCore;
@@ -32,6 +36,9 @@ struct HttpTlsFiles {
   std::string certificate;  ///< PEM, followed by its chain
   std::string key;
 };
+
+/// Read and checked; an HTTP server has it from use_certificate() on.
+using HttpCertificate = std::shared_ptr<boost::asio::ssl::context>;
 
 struct HttpCounters {
   uint64_t connections = 0;  ///< accepted
@@ -63,8 +70,9 @@ class HttpServer {
   /// closes the rest. Not from a handler.
   void stop();
 
-  /// For connections that come from here on. On error the certificate is as it was.
-  Result<Done, std::string> load_certificate(const HttpTlsFiles& files);
+  static Result<HttpCertificate, std::string> read_certificate(const HttpTlsFiles& files);
+  /// For connections that come from here on.
+  void use_certificate(HttpCertificate certificate);
 
   const TransportAddress& address() const;  ///< with its real port; of a Unix socket nothing
   const std::string& path() const;          ///< of a Unix socket

@@ -19,7 +19,7 @@ struct RelayCounters {
   uint64_t forwards = 0;
   uint64_t defers = 0;
 
-  uint64_t to_peers = 0;  ///< of `forwards`, and their payload bytes
+  uint64_t to_peers = 0;  ///< of `forwards`; their payload bytes with those of joined connections
   uint64_t to_clients = 0;
   uint64_t bytes_to_peers = 0;
   uint64_t bytes_to_clients = 0;

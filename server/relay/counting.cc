@@ -37,6 +37,26 @@ void Relay::count_tables(Allocation& allocation) {
   }
 }
 
+// A stream has no packets to be counted.
+void Relay::on_bytes_joined(ConnectionId id, Towards towards, size_t bytes, Now now) {
+  const TcpConnection* const connection = tcp_connections_.find(id);
+  if (!connection) return;
+  Allocation& allocation = *allocations_.find(connection->allocation);
+  FamilyTraffic& alike = allocation.traffic_class->of(connection->peer.ip.family());
+  Traffic& traffic = allocation.traffic;
+  if (towards == Towards::peer) {
+    traffic.bytes_to_peers += bytes;
+    traffic.client_heard_at = now.monotonic;
+    alike.to_peers.bytes += bytes;
+    counters_.bytes_to_peers += bytes;
+  } else {
+    traffic.bytes_to_client += bytes;
+    traffic.peer_heard_at = now.monotonic;
+    alike.to_clients.bytes += bytes;
+    counters_.bytes_to_clients += bytes;
+  }
+}
+
 void Relay::count_ended(Allocation& allocation, EndReason why) {
   counters_.permissions -= allocation.permissions_counted;
   counters_.channels -= allocation.channels_counted;

@@ -135,7 +135,7 @@ class Relay {
   Outcome on_icmp_error(RelayTag tag, const PeerAddress& destination, const IcmpValue& icmp,
                         Now now);
 
-  // TCP allocations (RFC 6062). Bytes never come here.
+  // TCP allocations (RFC 6062). Bytes never come here, only their number.
   /// A peer's connection to a relayed transport address has been accepted: a ConnectionAttempt for
   /// the client, or it is closed already.
   Outcome on_peer_connection(RelayTag tag, SocketId socket, const PeerAddress& peer, Now now);
@@ -145,6 +145,9 @@ class Relay {
   /// has ended; the sockets are closed already. The end of a peer's sending alone is no end: it may
   /// have asked, and wait for the answer.
   std::optional<Resumed> on_connection_ended(ConnectionId id, Now now);
+  /// So many bytes have gone one way between the two that were joined. For the counters: nothing is
+  /// decided here.
+  void on_bytes_joined(ConnectionId id, Towards towards, size_t bytes, Now now);
   /// A client's connection, or DTLS session, has ended: its allocation ends with it, and nobody
   /// waits for answers any more.
   void on_client_gone(const FiveTuple& five_tuple);

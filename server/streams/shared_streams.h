@@ -53,6 +53,8 @@ struct SharedStreams {
     total.dropped_full = outgoing.dropped_full;
     total.dropped_old = outgoing.dropped_old;
     total.dropped_without_block = outgoing.dropped_without_block;
+    total.incoming_blocks = incoming_pool.taken();
+    total.outgoing_blocks = outgoing_pool.taken();
     return total;
   }
 

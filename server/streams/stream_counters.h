@@ -67,6 +67,10 @@ struct StreamCounters {
   uint64_t joined_bytes_to_clients = 0;
   uint64_t joined_failed = 0;  ///< pairs that ended otherwise than by both ends' FIN
 
+  // Blocks that hold something now (server/streams/limits.h).
+  uint64_t incoming_blocks = 0;  ///< frames that have come in part
+  uint64_t outgoing_blocks = 0;  ///< what waits for slow clients and peers
+
   uint64_t closed_for(CloseReason why) const { return closed[static_cast<size_t>(why)]; }
 };
 

@@ -2,12 +2,15 @@
 #
 #   tcp_allocations.py --server PATH --io uring|epoll CASE
 import contextlib
+import json
 import os
 import socket
+import subprocess
 import sys
 import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "harness"))
+import cases
 import stun_message as stun
 from cases import run_cases, secure_server
 from processes import check
@@ -137,6 +140,13 @@ def half_closed():
         check(received(theirs, 10) == b"a question" and theirs.recv(1) == b"", "FIN to the peer")
         theirs.sendall(b"an answer")
         check(ours.receive_bytes(9, DEADLINE) == b"an answer", "after our FIN")
+        # An operator sees what a stream has carried, while it lives.
+        listed = subprocess.run([cases.options.server, "sessions", "--json", "--admin-socket",
+                                 here.server.path("admin.sock")], capture_output=True, text=True,
+                                timeout=60, check=True).stdout
+        session = json.loads(listed)["sessions"][0]
+        check((session["relayed_transport"], session["bytes_to_peers"], session["bytes_to_client"])
+              == ("tcp", 10, 9), listed)
         theirs.close()
         expect_end(ours)
         ours.close()

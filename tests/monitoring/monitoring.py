@@ -10,12 +10,14 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "harness"))
 from cases import run_cases, start_server
+from databases import Sqlite
 from processes import Process, check, skip, wait_until
 from server import PASSWORD, REALM, USER
 from turn_client import TurnClient, TurnError
@@ -159,12 +161,49 @@ def metrics():
                 check(found == wanted, f"{name}{dict(labels)} is {found}, not {wanted}")
             check(total(during, "uturn_loop_batch_packets_sum") >= 20, "batches are not counted")
             check(total(during, "process_open_fds") > 5, "descriptors are not counted")
+            check(total(during, "uturn_send_queue_most") >= 1, "nothing was ever queued")
+            check(total(during, "uturn_worker_messages_waiting") <= 2, "messages are not heard")
+            if total(during, "uturn_ring_entries"):  # by io_uring
+                check(total(during, "uturn_ring_completions_total") >= 40, "none was completed")
+                check(0 < total(during, "uturn_receive_buffers_held_most") <=
+                      total(during, "uturn_receive_buffers"), "buffers are not counted")
             call.client.refresh(0)
             after = scrape_when(server, lambda seen: total(seen, "uturn_allocations") == 0)
             check(total(after, "uturn_allocations") == 0, "the allocation is still counted")
             check(total(after, "uturn_allocations_ended_total", reason="deleted") == 1, f"{after}")
             check(total(after, "uturn_permissions") + total(after, "uturn_channels") == 0, "left over")
         server.stop()
+
+
+def directories():
+    """How a database was asked, how long it took, and what came of it."""
+    if not shutil.which("turnadmin"):
+        skip("turnadmin is not installed")
+    with Sqlite() as database:
+        database.add_user(REALM, "dora", "a password")
+        with server_with_metrics(["--database", database.url], workers=1) as server:
+            for _ in range(3):
+                with Call(server, "dora", "a password"):
+                    pass
+            try:
+                with Call(server, "nobody", "a password"):
+                    check(False, "nobody was let in")
+            except TurnError as error:
+                check(error.code == 401, f"{error}")
+            seen = scrape_when(server, lambda seen: total(
+                seen, "uturn_directory_answer_seconds_count", outcome="unknown") == 1 and total(
+                seen, "uturn_http_requests_total", service="metrics") > 0)
+            for name, labels, wanted in (
+                    ("uturn_directory_lookups_total", {"outcome": "asked"}, 2),
+                    ("uturn_directory_lookups_total", {"outcome": "remembered"}, 2),
+                    ("uturn_directory_answer_seconds_count", {"outcome": "found"}, 1),
+                    ("uturn_directory_remembered", {}, 2), ("uturn_directory_waiting", {}, 0),
+                    ("uturn_database_queries_total", {"outcome": "answered"}, 2)):
+                found = total(seen, name, backend="sqlite", **labels)
+                check(found == wanted, f"{name}{labels} is {found}, not {wanted}")
+            check(total(seen, "uturn_directory_answer_seconds_sum") > 0, "it took no time")
+            check(total(seen, "uturn_database_connections", backend="sqlite") > 0, "not connected")
+            server.stop()
 
 
 def conventions():
@@ -302,22 +341,40 @@ class ServiceManager:
             self._said.append(self._socket.recv(4096).decode().split("\n"))
         return True
 
+    def said(self, word):
+        """The lines of the first message that had this one."""
+        return next(said for said in self._said if word in said)
+
     def forget(self):
         self._said.clear()
 
 
 def service():
-    """READY once it serves, WATCHDOG while the workers turn, STOPPING at the end."""
+    """READY once it serves, WATCHDOG while the workers turn, RELOADING, STOPPING at the end."""
     with tempfile.TemporaryDirectory(prefix="uturn-test-") as directory:
         manager = ServiceManager(directory)
         os.environ.update(NOTIFY_SOCKET=manager.path, WATCHDOG_USEC="400000")
         try:
-            with server_with_metrics() as server:
+            path = shutil.copy(FLAGS[1], directory)
+            with start_server(LISTEN, ["-c", path, *FLAGS[2:]]) as server:
                 del os.environ["NOTIFY_SOCKET"], os.environ["WATCHDOG_USEC"]
                 manager.hears("READY=1")
                 for _ in range(3):
                     manager.forget()
                     manager.hears("WATCHDOG=1")
+                # A reload is one to whoever waits for it, refused or not, however it was asked for.
+                for has_file in (True, False):
+                    if not has_file:
+                        os.unlink(path)
+                    manager.forget()
+                    server.signal(signal.SIGHUP)
+                    manager.hears("RELOADING=1")
+                    manager.hears("READY=1")
+                    reloading = manager.said("RELOADING=1")
+                    since = next(line for line in reloading if line.startswith("MONOTONIC_USEC="))
+                    check(0 <= time.monotonic() - int(since[15:]) / 1e6 < 60, f"{reloading}")
+                    status = manager.said("READY=1")[1]
+                    check(("refused" in status) != has_file, status)
                 server.stop()
                 manager.hears("STOPPING=1")
         finally:
@@ -354,6 +411,7 @@ def records():
 
 CASES = {
     "metrics": metrics,
+    "directories": directories,
     "conventions": conventions,
     "names-in-etc": names_in_etc,
     "alerts": alerts,

@@ -9,6 +9,7 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import stat
 import subprocess
 import sys
@@ -136,6 +137,7 @@ def sessions():
             check(first[0]["channels"] == 1 and first[0]["permissions"] == 1, f"{first}")
             for filters, count in ((["--user", "bob"], 2), (["--user", "al*"], 3),
                                    (["--client", "127.0.0.0/8"], 5),
+                                   (["--realm", "test.example"], 5), (["--realm", "other"], 0),
                                    (["--client", "192.0.2.0/24"], 0), (["--min-age", "1h"], 0),
                                    (["--min-idle", "0s"], 5), (["--user", "carol"], 0)):
                 listed = json_command(server, "sessions", *filters)["sessions"]
@@ -172,7 +174,9 @@ def kick():
             except TurnError as error:
                 check(error.code == 437, f"{error}")
             check(alices[0].allocate().relayed, "who was kicked may come again")
-            check("2 sessions" in command(server, "kick", "--user", "bob"), "bob is there")
+            check("0 sessions" in command(server, "kick", "--realm", "other"), "of no realm of ours")
+            check("2 sessions" in command(server, "kick", "--realm", "test.example", "--user",
+                                          "bob"), "bob is there")
             check(status_of(server)["allocations"] == 2, f"{status_of(server)}")
             check("one of them" in command(server, "kick", expect=2), "kicks nobody by accident")
             check(api(server, "POST", "/v1/kick", {})[0] == 400, "an empty wish kicks")
@@ -197,6 +201,9 @@ def api_errors():
                 ("POST", "/v1/kick", {"all": True, "user": "bob"}, 400),
                 ("POST", "/v1/drain", {"deadline": "soon"}, 400),
                 ("POST", "/v1/log-level", {"level": "loud"}, 400),
+                ("POST", "/v1/log-level", {"level": "info", "component": "kernel"}, 400),
+                ("POST", "/v1/log-level", {"component": "auth"}, 400),
+                ("POST", "/v1/log-level", {"level": "info", "nonsense": 1}, 400),
                 ("POST", "/v1/log-level", {}, 400)):
             got, answer = api(server, method, target, body)
             check(got == code and answer["error"], f"{method} {target} {body}: {got} {answer}")
@@ -230,9 +237,8 @@ def socket_permissions():
 
 
 def log_level():
-    with start_server() as server:
-        check(command(server, "log-level") == "info\n", "another level")
-        check(json_command(server, "log-level", "debug") == {"level": "debug"}, "not changed")
+    """Of all components or of one, while it runs; until the next reload."""
+    def refused(server):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
             stranger = TurnClient(udp, server.endpoint().address, USER, "wrong")
             try:
@@ -240,9 +246,31 @@ def log_level():
                 check(False, "a wrong password was accepted")
             except TurnError:
                 pass
-        wait_until(lambda: "was not authenticated" in server.log(), 10, "the line of debug")
+
+    with start_server("--set", "log.levels=[sessions=debug]") as server:
+        check(command(server, "log-level") == "info\nsessions debug\n", "other levels")
+        check(command(server, "log-level", "auth") == "info\n", "another level of auth")
+        refused(server)
+        answer = json_command(server, "log-level", "auth", "debug")
+        check(answer["level"] == "info" and answer["components"]["auth"] == "debug" and
+              answer["components"]["peers"] == "info", f"{answer}")
+        refused(server)
+        wait_until(lambda: "auth: a request was not authenticated" in server.log(), 10,
+                   "the line of debug")
+        check(server.log().count("was not authenticated") == 1, "told at info")
+        check(command(server, "log-level", "warn") == "warn\n", "a level of its own stays")
+        with clients(server, 1):
+            pass
         check("expected" in command(server, "log-level", "loud", expect=1), "no reason")
-        server.stop()
+        check("expected" in command(server, "log-level", "kernel", "info", expect=1), "no reason")
+        back = {one["key"]: one["to"] for one in json_command(server, "reload")["changed"]}
+        check(back == {"log.level": "info", "log.levels": "sessions=debug"}, f"{back}")
+        check(command(server, "log-level") == "info\nsessions debug\n", "not set back")
+        command(server, "log-level", "sessions", "off")
+        told = server.log().count("allocation ended")  # quick start's own
+        with clients(server, 1) as (alice,):
+            alice.refresh(0)
+        check(server.stop().count("allocation ended") == told, "told, though nobody wants to know")
 
 
 CONFIG = """
@@ -328,6 +356,90 @@ def reload_under_load():
         server.signal(signal.SIGHUP)
         wait_until(lambda: server.log().count("the configuration was reloaded") > reloaded, 20,
                    "HUP")
+
+
+def shown(address):
+    """The certificate that a server of TLS shows."""
+    return ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate(address))
+
+
+def reload_refused_whole():
+    """One part that is wrong, whichever, and none of the others is taken either."""
+    with config_file("") as (path, write), certificate_directory() as directory, \
+            tempfile.TemporaryDirectory(prefix="uturn-test-") as logs:
+        os.chmod(logs, 0o777)  # who began as root makes the file as somebody else
+        one, two = (Certificate(directory, stem) for stem in ("one", "two"))
+        service_one, service_two = (Certificate(directory, f"service-{stem}")
+                                    for stem in ("one", "two"))
+        log_file = os.path.join(logs, "uturn.log")
+
+        digest = hashlib.sha256(b"the key of web").hexdigest()
+
+        def settings(software, certificate, service, log, mapping):
+            users = "" if software == "one" else "bob: {password: secret}"
+            return CONFIG.format(software=software, users=users, limit=3 if users else 0).replace(
+                "relay: {", f"relay: {{external: [{mapping}], ").replace(
+                    "auth:", "auth:\n  secrets: [shared]") + f"""
+tls: {{certificate: {certificate.certificate}, key: {certificate.key}}}
+credentials: {{listen: "127.0.0.1:0", certificate: {service.certificate}, key: {service.key},
+              keys: {{web: {{sha256: {digest}}}}}}}
+log: {{file: {log}}}
+"""
+
+        before = settings("one", one, service_one, "stderr", "192.0.2.1/127.0.0.1")
+        after = settings("two", two, service_two, log_file, "192.0.2.2/127.0.0.1")
+        write(before)
+        wrong = Certificate(directory, "wrong")
+        wrong.key = two.key
+        broken = {
+            "nonsense": after + "nonsense: 1\n",
+            "peers.allow": after.replace("127.0.0.0/8", "127.0.0.0/99"),
+            "maps no address": after.replace("192.0.2.2/127.0.0.1", "192.0.2.2/127.0.0.9"),
+            wrong.key: settings("two", wrong, service_two, log_file, "192.0.2.2/127.0.0.1"),
+            "credentials.certificate": settings("two", two, wrong, log_file,
+                                                "192.0.2.2/127.0.0.1"),
+            "log.file": after.replace(log_file, "/dev/null/uturn.log"),
+        }
+        with UturnServer(cases.options.server, cases.options.io, 2, ("tls://127.0.0.1:0", *LISTEN),
+                         ["-c", path], user=None) as server:
+            tls = server.endpoint(scheme="tls").address
+            port = re.search(r"url=https://127.0.0.1:(\d+)", server.log()).group(1)
+            service = ("127.0.0.1", int(port))
+
+            def is_as_before():
+                check(shown(tls) == one.der(), "another certificate is shown")
+                check(shown(service) == service_one.der(), "the service shows another certificate")
+                check(not os.path.exists(log_file), "the other log was begun")
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+                    alice = TurnClient(udp, server.endpoint(scheme="udp").address, USER, PASSWORD)
+                    check(alice.allocate().relayed[0][0] == "192.0.2.1", "mapped otherwise")
+                    alice.refresh(0)
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+                    bob = TurnClient(udp, server.endpoint(scheme="udp").address, "bob", "secret")
+                    try:
+                        bob.allocate()
+                        check(False, "bob is known")
+                    except TurnError as error:
+                        check(error.code == 401, f"{error}")
+
+            for said, text in broken.items():
+                write(text)
+                refusal = command(server, "reload", expect=1)
+                check(said in refusal, f"{said} is not why: {refusal}")
+                is_as_before()
+            write(before)
+            check(command(server, "reload") == "nothing has changed\n", "not refused whole")
+            # And with none that is wrong all of it is taken.
+            write(after)
+            changed = {one["key"] for one in json_command(server, "reload")["changed"]}
+            check({"server.software", "auth.users.bob", "relay.external", "tls.certificate",
+                   "credentials.certificate", "log.file"} <= changed, f"{changed}")
+            check(shown(tls) == two.der(), "the former certificate is shown")
+            wait_until(lambda: shown(service) == service_two.der(), 10, "the service's certificate")
+            with open(log_file) as log:
+                told = log.read()
+            check("a setting has changed key=auth.users.bob" in told, told)
+            server.stop()
 
 
 def drain_under_load():
@@ -542,6 +654,7 @@ CASES = {
     "socket-permissions": socket_permissions,
     "log-level": log_level,
     "reload-under-load": reload_under_load,
+    "reload-refused-whole": reload_refused_whole,
     "drain-under-load": drain_under_load,
     "drain-deadline": drain_deadline,
     "drain-of-nobody": drain_of_nobody,

@@ -38,6 +38,22 @@ TEST_F(ConnectionBind, JoinsTheTwoDataConnections) {
   EXPECT_EQ(relay.joined_with(kPeer), &data) << "bound, it has no deadline of its own";
 }
 
+TEST_F(ConnectionBind, WhatTheTwoCarryIsCountedForTheirAllocation) {
+  relay.stream_client("192.0.2.1:4001").bind_connection(id);
+  relay.at().on_bytes_joined(id, Towards::peer, 1'000, relay.now);
+  relay.at().on_bytes_joined(id, Towards::client, 20, relay.now);
+  relay.at().on_bytes_joined({id.value ^ 1}, Towards::client, 7, relay.now);
+  const TrafficClass& alike = *relay.at().traffic().all().front();
+  EXPECT_EQ(alike.transport, Transport::tcp);
+  EXPECT_EQ(alike.families[0].to_peers.bytes, 1'000u);
+  EXPECT_EQ(alike.families[0].to_clients.bytes, 20u);
+  EXPECT_EQ(alike.families[0].to_peers.packets, 0u) << "a stream has none";
+  relay.at().visit_allocations(0, 100, [](const Allocation& allocation) {
+    EXPECT_EQ(allocation.traffic.bytes_to_peers, 1'000u);
+    EXPECT_EQ(allocation.traffic.bytes_to_client, 20u);
+  });
+}
+
 TEST_F(ConnectionBind, OverTlsIsAsGood) {
   auto& data = relay.stream_client("192.0.2.1:4001", "alice", 0, Transport::tls);
   EXPECT_TRUE(data.bind_connection(id).is_success());

@@ -117,12 +117,23 @@ TEST(AdminCommands, DrainWaitsUntilNobodyAnswers) {
   EXPECT_EQ(played.asked.front(), R"(POST /v1/drain {"deadline":"10m"})");
 }
 
-TEST(AdminCommands, LogLevelIsShownOrSet) {
-  EXPECT_EQ(run("log-level", {}, {{200, R"({"level": "info"})"}}).out, "info\n");
-  AdminCommandOptions options;
-  options.level = "debug";
-  EXPECT_EQ(run("log-level", options, {{200, R"({"level": "debug"})"}}).out, "debug\n");
-  EXPECT_THAT(played.asked, ElementsAre(R"(POST /v1/log-level {"level":"debug"})"));
+TEST(AdminCommands, LogLevelsAreShownOrSet) {
+  const AdminAnswer answer{
+      200, R"({"level": "info", "components": {"server": "info", "auth": "debug"}})"};
+  EXPECT_EQ(run("log-level", {}, {answer}).out, "info\nauth debug\n");
+  EXPECT_THAT(played.asked, ElementsAre("GET /v1/log-level "));
+  const auto run_with = [&](std::vector<std::string> levels) {
+    AdminCommandOptions options;
+    options.levels = std::move(levels);
+    return run("log-level", options, {answer}).out;
+  };
+  EXPECT_EQ(run_with({"auth"}), "debug\n");
+  EXPECT_THAT(played.asked, ElementsAre("GET /v1/log-level "));
+  EXPECT_EQ(run_with({"auth", "debug"}), "debug\n");
+  EXPECT_THAT(played.asked,
+              ElementsAre(R"(POST /v1/log-level {"component":"auth","level":"debug"})"));
+  run_with({"info"});
+  EXPECT_THAT(played.asked, ElementsAre(R"(POST /v1/log-level {"level":"info"})"));
 }
 
 TEST(AdminTexts, SizesRatesAndTimes) {

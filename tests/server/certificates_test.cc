@@ -180,7 +180,7 @@ TEST_F(CertificatesTest, ExpiryIsAWarningEachDayFromFourteenDaysBefore) {
   load();
   EXPECT_THAT(logged(), Not(HasSubstr("warn")));
   pass(std::chrono::hours(24));
-  EXPECT_THAT(logged(), HasSubstr("warn  the certificate expires on 2025-12-09"));
+  EXPECT_THAT(logged(), HasSubstr("warn  tls: the certificate expires on 2025-12-09"));
 }
 
 TEST_F(CertificatesTest, AnExpiredCertificateIsServedWithAWarning) {

@@ -159,8 +159,8 @@ class AskedByNobody final : public AdminSubject {
   Result<nlohmann::ordered_json, std::string> reload() override { return Failure{std::string()}; }
   void drain(std::optional<Duration> /*deadline*/) override {}
   void resume() override {}
-  LogLevel log_level() const override { return LogLevel::info; }
-  void set_log_level(LogLevel /*level*/) override {}
+  LogLevels log_levels() const override { return {LogLevel::info, {}}; }
+  void set_log_level(std::optional<LogComponent> /*component*/, LogLevel /*level*/) override {}
   ShardChannel& channel() { return channel_; }
 
  private:

@@ -105,12 +105,14 @@ TEST(Log, ComponentsHaveLevelsOfTheirOwn) {
   EXPECT_THAT(directory.read("log"), MatchesRegex("[^ ]+ debug auth: a\n[^ ]+ debug peers: d\n"));
 }
 
-TEST(Log, AReloadThatFailsChangesNothing) {
+TEST(Log, OtherSettingsArePreparedAndThenTaken) {
   const TemporaryDirectory directory;
   Log log = open_log(directory.path("log"));
-  EXPECT_FALSE(log.reload({.level = LogLevel::off, .file = "/dev/null/log"}));
+  EXPECT_FALSE(Log::prepare({.level = LogLevel::off, .file = "/dev/null/log"}));
+  auto other = Log::prepare({.format = LogFormat::json, .file = directory.path("other")});
+  ASSERT_TRUE(other);
   log.info("still here");
-  EXPECT_TRUE(log.reload({.format = LogFormat::json, .file = directory.path("other")}));
+  log.take(*std::move(other));
   log.info("moved");
   EXPECT_THAT(directory.read("log"), HasSubstr("still here"));
   EXPECT_THAT(directory.read("other"), HasSubstr("\"moved\""));

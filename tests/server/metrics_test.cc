@@ -54,6 +54,37 @@ TEST(Metrics, ACounterOfManyDigitsIsExact) {
   EXPECT_THAT(metrics_text(sample, {}), HasSubstr("uturn_received_bytes_total 9007199254740991\n"));
 }
 
+TEST(Metrics, TcpAllocationsRelayBytesAndNoPackets) {
+  ServerSample sample;
+  sample.shards.resize(1);
+  TrafficClass tcp = traffic("192.0.2.1:3478", 0);
+  tcp.transport = Transport::tcp;
+  tcp.families[0].to_peers.bytes = 1'234;
+  sample.shards[0].traffic = {tcp};
+  EXPECT_THAT(metrics_text(sample, {.listeners = {uri("tcp://0.0.0.0:3478")}}),
+              HasSubstr("uturn_relayed_bytes_total{listener=\"tcp://0.0.0.0:3478\","
+                        "transport=\"tcp\",family=\"ipv4\",realm=\"example.org\","
+                        "direction=\"to_peer\"} 1234\n"));
+}
+
+TEST(Metrics, ADirectorysAnswersAreTimedByHowTheyEnded) {
+  ServerSample sample;
+  DirectoryReport webhook{"webhook", {}, {}};
+  webhook.counters.latency[0].counts[1] = 3;  // found, within 500 microseconds
+  webhook.counters.latency[0].sum_us = 1'200;
+  webhook.counters.latency[3].counts.back() = 1;
+  webhook.counters.waiting = 2;
+  sample.directories = {webhook};
+  const std::string text = metrics_text(sample, {});
+  const std::string name = "uturn_directory_answer_seconds";
+  const std::string found = "{backend=\"webhook\",outcome=\"found\"";
+  EXPECT_THAT(text, HasSubstr(name + "_bucket" + found + ",le=\"0.0005\"} 3\n"));
+  EXPECT_THAT(text, HasSubstr(name + "_sum" + found + "} 0.0012\n"));
+  EXPECT_THAT(text, HasSubstr(name + "_count{backend=\"webhook\",outcome=\"timed_out\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("uturn_directory_waiting{backend=\"webhook\"} 2\n"));
+  EXPECT_THAT(text, Not(HasSubstr("uturn_database_queries_total{"))) << "it is no database";
+}
+
 TEST(Metrics, AHostileUserNameStaysInItsLabel) {
   ServerSample sample;
   sample.top_users = {{"x\"} 1\nuturn_workers 99", 1, 5}};

@@ -44,6 +44,18 @@ TEST(RefusedStart, AListenerSomebodyNamedIsNotLeftOut) {
   if (!ran) GTEST_SKIP() << kNeedsRoot;
 }
 
+// As in a sandbox whose RestrictAddressFamilies= lacks AF_NETLINK: a wildcard's addresses would be
+// no server's own, and nobody told.
+TEST(RefusedStart, WithoutTheAddressesOfItsInterfacesItSaysSo) {
+  const bool ran = run_refused({{SYS_socket, AF_NETLINK, EAFNOSUPPORT}}, [] {
+    RunningServer server(loopback_config(IoWish::epoll, 1));
+    ASSERT_FALSE(server.is_running());
+    EXPECT_THAT(server.problem(), HasSubstr("addresses of this machine cannot be read"));
+    EXPECT_THAT(server.problem(), HasSubstr("AF_NETLINK"));
+  });
+  if (!ran) GTEST_SKIP() << kNeedsRoot;
+}
+
 TEST(RefusedStart, WithoutThreadsNothingIsLeftBehind) {
   const bool ran = run_refused({{SYS_clone, {}, EAGAIN}, {SYS_clone3, {}, EAGAIN}}, [] {
     const TemporaryDirectory directory;
