@@ -47,16 +47,6 @@ Rejected stale(NonceVerdict nonce) {
       .why = nonce == NonceVerdict::stale ? AuthFailure::stale_nonce : AuthFailure::alien_nonce};
 }
 
-/// "With any quotes and trailing nulls removed" (RFC 8489, Section 9.2.2).
-std::string_view without_quotes_and_nulls(Bytes value) {
-  std::string_view text = text_of(value);
-  while (text.ends_with('\0')) text.remove_suffix(1);
-  if (text.size() >= 2 && text.starts_with('"') && text.ends_with('"')) {
-    text = text.substr(1, text.size() - 2);
-  }
-  return text;
-}
-
 /// What PASSWORD-ALGORITHM says, and what answers are therefore signed with.
 struct AlgorithmChoice {
   PasswordAlgorithm algorithm = PasswordAlgorithm::md5;
@@ -129,6 +119,15 @@ Key nobodys_key(PasswordAlgorithm algorithm, const NonceMint::Settings& nonce) {
 
 }  // namespace
 
+std::string_view without_quotes_and_nulls(Bytes value) {
+  std::string_view text = text_of(value);
+  while (text.ends_with('\0')) text.remove_suffix(1);
+  if (text.size() >= 2 && text.starts_with('"') && text.ends_with('"')) {
+    text = text.substr(1, text.size() - 2);
+  }
+  return text;
+}
+
 /// A request that has everything the mechanism needs, and nothing proved yet. Views the request.
 struct Authenticator::Attempt {
   const MessageView& request;
@@ -151,7 +150,7 @@ struct Authenticator::Attempt {
 };
 
 Authenticator::Authenticator(Settings settings, std::shared_ptr<UserDirectory> static_users,
-                             std::shared_ptr<RestSecrets> rest_secrets,
+                             std::shared_ptr<const RestSecrets> rest_secrets,
                              std::vector<std::shared_ptr<UserDirectory>> directories)
     : settings_(std::move(settings)),
       nonces_(settings_.nonce),
@@ -160,11 +159,6 @@ Authenticator::Authenticator(Settings settings, std::shared_ptr<UserDirectory> s
       directories_(std::move(directories)),
       nobodys_md5_key_(nobodys_key(PasswordAlgorithm::md5, settings_.nonce)),
       nobodys_sha256_key_(nobodys_key(PasswordAlgorithm::sha256, settings_.nonce)) {
-  decide_features();
-}
-
-void Authenticator::renew(std::shared_ptr<RestSecrets> rest_secrets) {
-  rest_secrets_ = std::move(rest_secrets);
   decide_features();
 }
 
@@ -185,7 +179,7 @@ void Authenticator::decide_features() {
 
 AuthVerdict Authenticator::check(const MessageView& request, const ClientAddress& client,
                                  const Identity* known, DirectoryTicket ticket, Now now) const {
-  if (!settings_.required) return Accepted{};
+  if (!settings_.required) return Accepted{.identity = {.realm = settings_.id}};
   const auto token = request.find(AttributeType::access_token);
   if (token && !takes_tokens()) {  // RFC 7635, Section 7
     return Rejected{.code = ErrorCode::unknown_attribute, .why = AuthFailure::unexpected_token};
@@ -298,7 +292,8 @@ AuthVerdict Authenticator::check_token(const Attempt& attempt, Bytes token) cons
                                .key = *session_key,
                                .is_by_token = true,
                                .credential_class = key->credential_class,
-                               .expires_at = opened->expires_at()});
+                               .expires_at = opened->expires_at(),
+                               .realm = settings_.id});
 }
 
 /// Nothing where no secret fits: then the name may still be a directory's.
@@ -352,7 +347,8 @@ AuthVerdict Authenticator::accept(const Attempt& attempt, const User& user, cons
                                .quota_id = user.quota_id,
                                .key = key,
                                .credential_class = user.credential_class,
-                               .expires_at = user.expires_at});
+                               .expires_at = user.expires_at,
+                               .realm = settings_.id});
 }
 
 AuthVerdict Authenticator::check_nonce(const Attempt& attempt, Identity identity) const {

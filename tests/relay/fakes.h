@@ -150,20 +150,22 @@ class FakeShards final : public OtherShards {
     std::string username;
     PendingId waiting;
     bool is_to_yield = false;
+    RealmId realm{};
   };
   FakeShards(uint8_t self, std::deque<Question>& questions) : self_(self), questions_(questions) {}
   void fill_up(bool is_full) { is_full_ = is_full; }
-  bool ask_for_reservation(uint8_t shard, uint64_t token, std::string_view username,
+  bool ask_for_reservation(uint8_t shard, uint64_t token, std::string_view owner,
                            PendingId waiting) override {
     EXPECT_NE(shard, self_) << "a shard asks itself";
     if (is_full_) return false;
-    questions_.push_back({self_, shard, token, std::string{username}, waiting});
+    questions_.push_back({self_, shard, token, std::string{owner}, waiting});
     return true;
   }
-  bool ask_to_yield(uint8_t shard, std::string_view quota_id, PendingId waiting) override {
+  bool ask_to_yield(uint8_t shard, std::string_view quota_id, RealmId realm,
+                    PendingId waiting) override {
     EXPECT_NE(shard, self_) << "a shard asks itself";
     if (is_full_) return false;
-    questions_.push_back({self_, shard, 0, std::string{quota_id}, waiting, true});
+    questions_.push_back({self_, shard, 0, std::string{quota_id}, waiting, true, realm});
     return true;
   }
   void expect_shortcuts_to(uint8_t shard) override {
