@@ -194,7 +194,9 @@ AuthVerdict Authenticator::check(const MessageView& request, const ClientAddress
       attempt->has_allocation &&
       (known->is_by_token || known->key->algorithm() == attempt->choice.algorithm);
   if (is_key_asked_for) {
-    if (!is_signed_by(request, *known->key)) return unauthenticated(AuthFailure::wrong_password);
+    if (!is_signed_by(request, *known->key)) {
+      return failed_login(*attempt, AuthFailure::wrong_password);
+    }
     return check_nonce(*attempt, *known);
   }
   return ask_sources(*attempt, ticket);
@@ -286,7 +288,7 @@ AuthVerdict Authenticator::check_token(const Attempt& attempt, Bytes token) cons
     return unknown(attempt, AuthFailure::bad_token);
   }
   const auto session_key = key_that_signed(attempt.request, opened->mac_key);
-  if (!session_key) return unauthenticated(AuthFailure::wrong_password);
+  if (!session_key) return failed_login(attempt, AuthFailure::wrong_password);
   return check_nonce(attempt, {.username = key->kid,
                                .quota_id = "token " + fingerprint_of(opened->mac_key),
                                .key = *session_key,
@@ -328,13 +330,24 @@ AuthVerdict Authenticator::unknown(const Attempt& attempt, AuthFailure why) cons
   const Key& nobodys =
       attempt.choice.algorithm == PasswordAlgorithm::md5 ? nobodys_md5_key_ : nobodys_sha256_key_;
   (void)is_signed_by(attempt.request, nobodys);
-  return unauthenticated(why);
+  return failed_login(attempt, why);
+}
+
+// The source of a datagram can be made up, and whoever counts failures would ban whom it names.
+// What nobody can make up is a nonce that was sent to that source lately.
+Rejected Authenticator::failed_login(const Attempt& attempt, AuthFailure why) const {
+  Rejected rejected = unauthenticated(why);
+  rejected.is_failed_login =
+      nonces_.check(attempt.nonce, attempt.client, attempt.now) == NonceVerdict::fresh;
+  return rejected;
 }
 
 AuthVerdict Authenticator::verify(const Attempt& attempt, const User& user) const {
   const auto& key = attempt.key_of(user);
   if (!key) return unknown(attempt, AuthFailure::no_key);
-  if (!is_signed_by(attempt.request, *key)) return unauthenticated(AuthFailure::wrong_password);
+  if (!is_signed_by(attempt.request, *key)) {
+    return failed_login(attempt, AuthFailure::wrong_password);
+  }
   return accept(attempt, user, *key);
 }
 

@@ -53,6 +53,8 @@ struct Rejected {
   bool challenge = false;
   std::optional<Accepted> proved{};
   AuthFailure why{};
+  /// Somebody tried to log in and failed, with a nonce that proves where they receive.
+  bool is_failed_login = false;
 };
 /// Ask again with complete() when the directory has answered.
 struct Pending {
@@ -124,6 +126,7 @@ class Authenticator {
   std::optional<AuthVerdict> try_rest_secrets(const Attempt& attempt) const;
   AuthVerdict ask_directories(const Attempt& attempt, size_t from, DirectoryTicket ticket) const;
   AuthVerdict check_token(const Attempt& attempt, Bytes token) const;
+  Rejected failed_login(const Attempt& attempt, AuthFailure why) const;
   AuthVerdict unknown(const Attempt& attempt, AuthFailure why = AuthFailure::unknown_user) const;
   AuthVerdict verify(const Attempt& attempt, const User& user) const;
   AuthVerdict accept(const Attempt& attempt, const User& user, const Key& key) const;

@@ -209,7 +209,8 @@ struct LogConfig {
   LogLevel level = LogLevel::info;
   LogFormat format = LogFormat::text;
   LogPrivacy privacy = LogPrivacy::full;
-  std::string file;  ///< empty: standard error; "stdout", "journald", "syslog" or a path
+  std::string file;            ///< empty: standard error; "stdout", "journald", "syslog" or a path
+  bool failed_logins = false;  ///< tells each source's failed attempts with its whole address
   std::vector<ComponentLevel> levels{};  ///< of components that differ from `level`
 };
 

@@ -64,6 +64,8 @@ struct ServerSample {
   uint64_t allocations_limit = 0;
   uint64_t allocations_room = 0;  ///< what descriptors, ports and limits leave room for
   uint64_t events_lost = 0;
+  uint64_t failed_logins = 0;
+  uint64_t failed_login_sources = 0;  ///< remembered
   bool is_draining = false;
   std::string io;
 };

@@ -24,6 +24,7 @@
 #include "server/connection_limits.h"
 #include "server/credential_servers.h"
 #include "server/directories/directories.h"
+#include "server/failed_logins.h"
 #include "server/http/http_server.h"
 #include "server/interfaces.h"
 #include "server/log.h"
@@ -110,6 +111,7 @@ class Server final : AdminSubject {
   void log_while_shards_end();
   void log_events();
   void log_ended(const EndedAllocation& ended);
+  void log_failed(const FailedLogin& failed);
   void log_counters();
 
   // operate.cc
@@ -187,6 +189,7 @@ class Server final : AdminSubject {
   std::optional<Sampler> sampler_;
   std::unique_ptr<HttpServer> metrics_http_;
   std::vector<AddressRange> denied_told_;
+  FailedLogins failed_logins_;
   MainTasks main_tasks_;
   std::unique_ptr<HttpServer> admin_;           ///< null: there is none
   std::unique_ptr<DashboardServer> dashboard_;  ///< null: there is none

@@ -342,6 +342,13 @@ void Shard::on_auth_failure(AuthFailure why, const ClientAddress& client) {
   world_.events.push({.kind = ShardEvent::Kind::auth_failure, .why = why, .client = client});
 }
 
+void Shard::on_failed_login(AuthFailure why, const ClientAddress& client, std::string_view username,
+                            std::string_view realm) {
+  world_.events.push(FailedLogin{why, client.ip,
+                                 std::string{username.substr(0, FailedLogins::kMostOfAName)},
+                                 std::string{realm}});
+}
+
 void Shard::on_allocation_ended(const Allocation& allocation, EndReason why) {
   if (!world_.events.wants_ended()) return;
   EndedAllocation ended;

@@ -162,6 +162,8 @@ class alignas(64) Shard final : LoopHandler,
 
   void on_peer_denied(const PeerDecision& decision) override;
   void on_auth_failure(AuthFailure why, const ClientAddress& client) override;
+  void on_failed_login(AuthFailure why, const ClientAddress& client, std::string_view username,
+                       std::string_view realm) override;
   void on_ports_exhausted(AddressFamily family) override;
   void on_allocation_ended(const Allocation& allocation, EndReason why) override;
 

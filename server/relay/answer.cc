@@ -57,6 +57,12 @@ Outcome Relay::reject_unproved(const Arrival& arrival, const MessageView& messag
   const ClientAddress& client = arrival.five_tuple.client;
   if (rejected.why != AuthFailure::no_integrity)
     world_.observer.on_auth_failure(rejected.why, client);
+  if (rejected.is_failed_login) {
+    const auto username = message.find(AttributeType::username);
+    world_.observer.on_failed_login(rejected.why, client,
+                                    username ? without_quotes_and_nulls(username->value) : "",
+                                    realms_->name_of(realm));
+  }
   count_result(message, rejected.code);
   ++counters_.auth_failures[static_cast<size_t>(rejected.why)];
   if (rejected.challenge) ++counters_.challenges;

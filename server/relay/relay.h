@@ -62,6 +62,9 @@ class RelayObserver {
   virtual ~RelayObserver() = default;
   virtual void on_peer_denied(const PeerDecision& /*decision*/) {}
   virtual void on_auth_failure(AuthFailure /*why*/, const ClientAddress& /*client*/) {}
+  /// One of the above where the client is proved to receive at its address.
+  virtual void on_failed_login(AuthFailure /*why*/, const ClientAddress& /*client*/,
+                               std::string_view /*username*/, std::string_view /*realm*/) {}
   virtual void on_ports_exhausted(AddressFamily /*family*/) {}
   /// Its sides are still there.
   virtual void on_allocation_ended(const Allocation& /*allocation*/, EndReason /*why*/) {}

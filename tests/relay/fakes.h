@@ -190,6 +190,11 @@ class FakeObserver final : public RelayObserver {
   std::vector<EndReason> ended;
   void on_peer_denied(const PeerDecision& decision) override { denied.push_back(decision); }
   void on_auth_failure(AuthFailure why, const ClientAddress&) override { failures.push_back(why); }
+  std::vector<std::string> failed_logins;  ///< user and realm
+  void on_failed_login(AuthFailure, const ClientAddress&, std::string_view username,
+                       std::string_view realm) override {
+    failed_logins.push_back(std::string{username} + " of " + std::string{realm});
+  }
   void on_ports_exhausted(AddressFamily family) override { exhausted.push_back(family); }
   void on_allocation_ended(const Allocation&, EndReason why) override { ended.push_back(why); }
 };

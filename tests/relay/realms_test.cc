@@ -188,5 +188,43 @@ TEST(SilentAllocation, OfTheSameNameInAnotherRealmGivesNoWay) {
   EXPECT_EQ(relay.at().allocations(), 2u);
 }
 
+TEST(FailedLogin, IsToldWithUserAndRealmWhereTheNonceProvesTheClient) {
+  TestRelay relay{two_realms()};
+  auto& zoe = relay.client("192.0.2.1:4000", "zoe");
+  zoe.allocate();  // a user of the other realm
+  zoe.logs_in_to("other.example");
+  zoe.has_password("a guess");
+  zoe.allocate();
+  EXPECT_EQ(relay.observer.failed_logins,
+            (std::vector<std::string>{"zoe of example.org", "zoe of other.example"}));
+}
+
+// Else whoever sends with the address of somebody else could have that one banned.
+TEST(FailedLogin, IsNoneWithoutANonceOfThisClient) {
+  TestRelay relay;
+  auto& mallory = relay.client("192.0.2.1:4000", "alice");
+  mallory.has_password("a guess");
+  mallory.has_nonce("made up");
+  EXPECT_EQ(mallory.allocate().error(), 401);
+  auto& other = relay.client("192.0.2.9:4000", "alice");
+  const std::string nonce = other.unsigned_request(Method::allocate).text(AttributeType::nonce);
+  mallory.has_nonce(nonce);
+  EXPECT_EQ(mallory.allocate().error(), 401);
+  relay.passes(2h);
+  other.has_password("a guess");
+  other.has_nonce(nonce);
+  EXPECT_EQ(other.allocate().error(), 401) << "too old to prove anything";
+  EXPECT_TRUE(relay.observer.failed_logins.empty());
+}
+
+TEST(FailedLogin, IsNoneWithTheRightPassword) {
+  TestRelay relay{{.rest_secrets = {"hush"}}};
+  relay.client("192.0.2.1:4000", "alice").allocate();
+  auto& expired = relay.client("192.0.2.2:4000", "1700000000:bob");
+  expired.has_password(rest_password("hush", "1700000000:bob"));
+  EXPECT_EQ(expired.allocate().error(), 401) << "the credential has expired";
+  EXPECT_TRUE(relay.observer.failed_logins.empty());
+}
+
 }  // namespace
 }  // namespace uturn

@@ -170,7 +170,8 @@ admin:
   {socket: /tmp/admin.sock, listen: 127.0.0.1:9642, token: correct horse battery,
    certificate: /tmp/d.pem, key: /tmp/d.key}
 metrics: {listen: none, coturn_names: true, top_users: 3}
-log: {level: off, levels: [auth=debug, tls=off], format: json, privacy: none, file: /tmp/uturn.log}
+log: {level: off, levels: [auth=debug, tls=off], format: json, privacy: none,
+      failed_logins: true, file: /tmp/uturn.log}
 )";
 
 TEST(ConfigReference, EachKeySetsItsOwnMemberAndIsPrintedBack) {
