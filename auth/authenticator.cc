@@ -47,16 +47,6 @@ Rejected stale(NonceVerdict nonce) {
       .why = nonce == NonceVerdict::stale ? AuthFailure::stale_nonce : AuthFailure::alien_nonce};
 }
 
-/// "With any quotes and trailing nulls removed" (RFC 8489, Section 9.2.2).
-std::string_view without_quotes_and_nulls(Bytes value) {
-  std::string_view text = text_of(value);
-  while (text.ends_with('\0')) text.remove_suffix(1);
-  if (text.size() >= 2 && text.starts_with('"') && text.ends_with('"')) {
-    text = text.substr(1, text.size() - 2);
-  }
-  return text;
-}
-
 /// What PASSWORD-ALGORITHM says, and what answers are therefore signed with.
 struct AlgorithmChoice {
   PasswordAlgorithm algorithm = PasswordAlgorithm::md5;
@@ -129,6 +119,15 @@ Key nobodys_key(PasswordAlgorithm algorithm, const NonceMint::Settings& nonce) {
 
 }  // namespace
 
+std::string_view without_quotes_and_nulls(Bytes value) {
+  std::string_view text = text_of(value);
+  while (text.ends_with('\0')) text.remove_suffix(1);
+  if (text.size() >= 2 && text.starts_with('"') && text.ends_with('"')) {
+    text = text.substr(1, text.size() - 2);
+  }
+  return text;
+}
+
 /// A request that has everything the mechanism needs, and nothing proved yet. Views the request.
 struct Authenticator::Attempt {
   const MessageView& request;
@@ -151,7 +150,7 @@ struct Authenticator::Attempt {
 };
 
 Authenticator::Authenticator(Settings settings, std::shared_ptr<UserDirectory> static_users,
-                             std::shared_ptr<RestSecrets> rest_secrets,
+                             std::shared_ptr<const RestSecrets> rest_secrets,
                              std::vector<std::shared_ptr<UserDirectory>> directories)
     : settings_(std::move(settings)),
       nonces_(settings_.nonce),
@@ -160,11 +159,6 @@ Authenticator::Authenticator(Settings settings, std::shared_ptr<UserDirectory> s
       directories_(std::move(directories)),
       nobodys_md5_key_(nobodys_key(PasswordAlgorithm::md5, settings_.nonce)),
       nobodys_sha256_key_(nobodys_key(PasswordAlgorithm::sha256, settings_.nonce)) {
-  decide_features();
-}
-
-void Authenticator::renew(std::shared_ptr<RestSecrets> rest_secrets) {
-  rest_secrets_ = std::move(rest_secrets);
   decide_features();
 }
 
@@ -185,7 +179,7 @@ void Authenticator::decide_features() {
 
 AuthVerdict Authenticator::check(const MessageView& request, const ClientAddress& client,
                                  const Identity* known, DirectoryTicket ticket, Now now) const {
-  if (!settings_.required) return Accepted{};
+  if (!settings_.required) return Accepted{.identity = {.realm = settings_.id}};
   const auto token = request.find(AttributeType::access_token);
   if (token && !takes_tokens()) {  // RFC 7635, Section 7
     return Rejected{.code = ErrorCode::unknown_attribute, .why = AuthFailure::unexpected_token};
@@ -200,7 +194,9 @@ AuthVerdict Authenticator::check(const MessageView& request, const ClientAddress
       attempt->has_allocation &&
       (known->is_by_token || known->key->algorithm() == attempt->choice.algorithm);
   if (is_key_asked_for) {
-    if (!is_signed_by(request, *known->key)) return unauthenticated(AuthFailure::wrong_password);
+    if (!is_signed_by(request, *known->key)) {
+      return failed_login(*attempt, AuthFailure::wrong_password);
+    }
     return check_nonce(*attempt, *known);
   }
   return ask_sources(*attempt, ticket);
@@ -292,13 +288,14 @@ AuthVerdict Authenticator::check_token(const Attempt& attempt, Bytes token) cons
     return unknown(attempt, AuthFailure::bad_token);
   }
   const auto session_key = key_that_signed(attempt.request, opened->mac_key);
-  if (!session_key) return unauthenticated(AuthFailure::wrong_password);
+  if (!session_key) return failed_login(attempt, AuthFailure::wrong_password);
   return check_nonce(attempt, {.username = key->kid,
                                .quota_id = "token " + fingerprint_of(opened->mac_key),
                                .key = *session_key,
                                .is_by_token = true,
                                .credential_class = key->credential_class,
-                               .expires_at = opened->expires_at()});
+                               .expires_at = opened->expires_at(),
+                               .realm = settings_.id});
 }
 
 /// Nothing where no secret fits: then the name may still be a directory's.
@@ -333,13 +330,24 @@ AuthVerdict Authenticator::unknown(const Attempt& attempt, AuthFailure why) cons
   const Key& nobodys =
       attempt.choice.algorithm == PasswordAlgorithm::md5 ? nobodys_md5_key_ : nobodys_sha256_key_;
   (void)is_signed_by(attempt.request, nobodys);
-  return unauthenticated(why);
+  return failed_login(attempt, why);
+}
+
+// The source of a datagram can be made up, and whoever counts failures would ban whom it names.
+// What nobody can make up is a nonce that was sent to that source lately.
+Rejected Authenticator::failed_login(const Attempt& attempt, AuthFailure why) const {
+  Rejected rejected = unauthenticated(why);
+  rejected.is_failed_login =
+      nonces_.check(attempt.nonce, attempt.client, attempt.now) == NonceVerdict::fresh;
+  return rejected;
 }
 
 AuthVerdict Authenticator::verify(const Attempt& attempt, const User& user) const {
   const auto& key = attempt.key_of(user);
   if (!key) return unknown(attempt, AuthFailure::no_key);
-  if (!is_signed_by(attempt.request, *key)) return unauthenticated(AuthFailure::wrong_password);
+  if (!is_signed_by(attempt.request, *key)) {
+    return failed_login(attempt, AuthFailure::wrong_password);
+  }
   return accept(attempt, user, *key);
 }
 
@@ -352,7 +360,8 @@ AuthVerdict Authenticator::accept(const Attempt& attempt, const User& user, cons
                                .quota_id = user.quota_id,
                                .key = key,
                                .credential_class = user.credential_class,
-                               .expires_at = user.expires_at});
+                               .expires_at = user.expires_at,
+                               .realm = settings_.id});
 }
 
 AuthVerdict Authenticator::check_nonce(const Attempt& attempt, Identity identity) const {

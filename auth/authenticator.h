@@ -11,6 +11,7 @@
 #include "auth/access_token.h"
 #include "auth/auth_failure.h"
 #include "auth/nonce.h"
+#include "auth/realm_id.h"
 #include "auth/rest_secrets.h"
 #include "auth/user_directory.h"
 #include "protocol/error_code.h"
@@ -23,13 +24,22 @@ namespace uturn {
 
 /// Who somebody has proved to be; an allocation keeps it.
 struct Identity {
-  std::string username;
+  std::string username{};
   std::string quota_id{};          ///< empty: nobody to count by
   std::optional<Key> key{};        ///< what answers are signed with; none under --no-auth
   bool is_by_token = false;        ///< RFC 7635: `username` is the kid, and `key` the token's
   std::string credential_class{};  ///< whose limits count (CredentialClass)
   CalendarTime expires_at = CalendarTime::max();  ///< of the credential
+  RealmId realm{};
+
+  /// A name is one of its realm.
+  bool is_named_like(const Identity& other) const {
+    return realm == other.realm && username == other.username;
+  }
 };
+
+/// "With any quotes and trailing nulls removed" (RFC 8489, Section 9.2.2).
+std::string_view without_quotes_and_nulls(Bytes value);
 
 struct Accepted {
   Identity identity;
@@ -43,6 +53,8 @@ struct Rejected {
   bool challenge = false;
   std::optional<Accepted> proved{};
   AuthFailure why{};
+  /// Somebody tried to log in and failed, with a nonce that proves where they receive.
+  bool is_failed_login = false;
 };
 /// Ask again with complete() when the directory has answered.
 struct Pending {
@@ -55,6 +67,7 @@ using AuthVerdict = std::variant<Accepted, Rejected, Pending, Silence>;
 struct Asked {
   DirectoryTicket ticket = 0;
   size_t directory = SIZE_MAX;
+  RealmId realm{};
 };
 
 /// One realm's authentication. One per shard (directories that are shared lock inside). Sources are
@@ -69,12 +82,14 @@ class Authenticator {
     std::shared_ptr<const TokenKeys> token_keys{};
     bool announce_username_anonymity = false;  ///< and only where every source can enumerate
     NonceMint::Settings nonce;
+    RealmId id{};
   };
 
   /// Any source may be null or empty. What is announced is decided here, so static users are
-  /// complete by now; they answer at once, always.
+  /// complete by now; they answer at once, always. Where sources change another authenticator takes
+  /// over: a nonce that was given out carries what was announced with it.
   Authenticator(Settings settings, std::shared_ptr<UserDirectory> static_users,
-                std::shared_ptr<RestSecrets> rest_secrets,
+                std::shared_ptr<const RestSecrets> rest_secrets,
                 std::vector<std::shared_ptr<UserDirectory>> directories);
 
   /// `known`: the identity of the allocation on this five-tuple. A request by that name is verified
@@ -96,12 +111,9 @@ class Authenticator {
   /// demands it, old clients skip it) and holds MD5 alone where a source cannot do SHA-256.
   void add_challenge(MessageBuilder& answer, const ClientAddress& client, Now now) const;
 
-  /// Other secrets, and perhaps another word of a directory on what it can do: what is announced is
-  /// decided anew. A nonce that was given out carries what was announced with it.
-  void renew(std::shared_ptr<RestSecrets> rest_secrets);
-
   SecurityFeatures features() const { return features_; }
   const std::string& realm() const { return settings_.realm; }
+  RealmId id() const { return settings_.id; }
   bool is_required() const { return settings_.required; }
   bool takes_tokens() const { return !settings_.token_server_name.empty(); }
 
@@ -114,6 +126,7 @@ class Authenticator {
   std::optional<AuthVerdict> try_rest_secrets(const Attempt& attempt) const;
   AuthVerdict ask_directories(const Attempt& attempt, size_t from, DirectoryTicket ticket) const;
   AuthVerdict check_token(const Attempt& attempt, Bytes token) const;
+  Rejected failed_login(const Attempt& attempt, AuthFailure why) const;
   AuthVerdict unknown(const Attempt& attempt, AuthFailure why = AuthFailure::unknown_user) const;
   AuthVerdict verify(const Attempt& attempt, const User& user) const;
   AuthVerdict accept(const Attempt& attempt, const User& user, const Key& key) const;
@@ -122,7 +135,7 @@ class Authenticator {
   Settings settings_;
   NonceMint nonces_;
   std::shared_ptr<UserDirectory> static_users_;
-  std::shared_ptr<RestSecrets> rest_secrets_;
+  std::shared_ptr<const RestSecrets> rest_secrets_;
   std::vector<std::shared_ptr<UserDirectory>> directories_;
   Key nobodys_md5_key_;
   Key nobodys_sha256_key_;

@@ -49,6 +49,8 @@ QuotaLease& QuotaLease::operator=(QuotaLease&& other) noexcept {
   if (ledger_ != nullptr) ledger_->give_back(*this);
   ledger_ = std::exchange(other.ledger_, nullptr);
   account_ = std::move(other.account_);
+  realm_account_ = std::move(other.realm_account_);
+  realm_ = std::move(other.realm_);
   user_ = std::move(other.user_);
   network_ = other.network_;
   holder_ = std::exchange(other.holder_, std::nullopt);
@@ -79,12 +81,15 @@ int64_t QuotaLease::draw(Towards towards, int64_t needed, Instant now, Bandwidth
   // Each gives what the one before it left, and takes back what the next one did not.
   auto& own = buckets_[direction];
   auto& of_user = account_->buckets_[direction];
+  auto& of_realm = realm_account_->buckets_[direction];
   auto& of_server = ledger_->buckets_[direction];
   const int64_t from_own = own ? own->take(granted, now) : granted;
   restrict_to(from_own, BandwidthLimit::allocation);
   const int64_t from_user = of_user ? of_user->take(granted, now) : granted;
   restrict_to(from_user, BandwidthLimit::user);
-  const int64_t from_server = of_server ? of_server->take(granted, now) : granted;
+  const int64_t from_realm = of_realm.take(granted, now);
+  restrict_to(from_realm, BandwidthLimit::realm);
+  const int64_t from_server = of_server.take(granted, now);
   restrict_to(from_server, BandwidthLimit::server);
   auto& allowance = account_->allowance_;
   restrict_to(allowance ? allowance->take(granted) : granted, BandwidthLimit::bytes);
@@ -94,31 +99,47 @@ int64_t QuotaLease::draw(Towards towards, int64_t needed, Instant now, Bandwidth
   }
   if (own) own->give_back(from_own - granted);
   if (of_user) of_user->give_back(from_user - granted);
-  if (of_server) of_server->give_back(from_server - granted);
+  of_realm.give_back(from_realm - granted);
+  of_server.give_back(from_server - granted);
   return granted;
 }
 
-QuotaLedger::QuotaLedger(QuotaLimits limits) : limits_(std::move(limits)) {
-  if (limits_.bandwidth == 0) return;
-  for (auto& bucket : buckets_) bucket.emplace(limits_.bandwidth);
-}
+QuotaLedger::QuotaLedger(QuotaLimits limits) : limits_(std::move(limits)) { adjust_buckets(); }
 
 void QuotaLedger::set_limits(const QuotaLimits& limits) {
   const std::lock_guard lock(mutex_);
   limits_ = limits;
+  adjust_buckets();
+}
+
+void QuotaLedger::adjust_buckets() {
+  for (auto& bucket : buckets_) bucket.set_rate(limits_.bandwidth);
+  for (const auto& [realm, account] : by_realm_) {
+    const uint64_t bandwidth = limits_of_realm(realm).bandwidth;
+    for (auto& bucket : account->buckets_) bucket.set_rate(bandwidth);
+  }
+}
+
+const RealmLimits& QuotaLedger::limits_of_realm(std::string_view realm) const {
+  static const RealmLimits kNone;
+  const auto known = limits_.realms.find(realm);
+  return known == limits_.realms.end() ? kNone : known->second;
 }
 
 QuotaLedger::~QuotaLedger() { CHECK(held_ == 0); }
 
-CredentialClass QuotaLedger::limits_of(std::string_view credential_class) const {
+CredentialClass QuotaLedger::limits_of(std::string_view credential_class,
+                                       const RealmLimits& realm) const {
   CredentialClass limits;
   const auto known = limits_.classes.find(credential_class);
   if (known != limits_.classes.end()) limits = known->second;
-  if (limits.allocations == 0) limits.allocations = limits_.allocations_per_user;
-  if (limits.bandwidth == 0) limits.bandwidth = limits_.bandwidth_per_user;
-  if (limits.bandwidth_per_allocation == 0) {
-    limits.bandwidth_per_allocation = limits_.bandwidth_per_allocation;
-  }
+  const auto settle = [](auto& limit, auto of_realm, auto of_everybody) {
+    if (limit == 0) limit = of_realm != 0 ? of_realm : of_everybody;
+  };
+  settle(limits.allocations, realm.allocations_per_user, limits_.allocations_per_user);
+  settle(limits.bandwidth, realm.bandwidth_per_user, limits_.bandwidth_per_user);
+  settle(limits.bandwidth_per_allocation, realm.bandwidth_per_allocation,
+         limits_.bandwidth_per_allocation);
   return limits;
 }
 
@@ -128,11 +149,18 @@ QuotaLease QuotaLedger::take(const QuotaClaim& claim) {
   const bool has_network = !claim.client.is_unspecified();
 
   const std::scoped_lock lock{mutex_};
-  const CredentialClass limits = limits_of(claim.credential_class);
+  const RealmLimits& of_realm = limits_of_realm(claim.realm);
+  const CredentialClass limits = limits_of(claim.credential_class, of_realm);
   forget_until(claim.now);
   if (held_ >= limits_.allocations) return QuotaLease{QuotaLimit::server};
+  const auto known_realm = by_realm_.find(claim.realm);
+  if (known_realm != by_realm_.end() &&
+      is_reached(of_realm.allocations, known_realm->second->held_)) {
+    return QuotaLease{QuotaLimit::realm};
+  }
+  const Order::Names name{claim.realm, claim.user};
   std::shared_ptr<QuotaAccount> account;
-  if (const auto known = by_user_.find(claim.user); has_user && known != by_user_.end()) {
+  if (const auto known = by_user_.find(name); has_user && known != by_user_.end()) {
     account = known->second;
     if (is_reached(limits.allocations, account->held_)) return QuotaLease{QuotaLimit::user};
     const bool is_spent =
@@ -146,25 +174,35 @@ QuotaLease QuotaLedger::take(const QuotaClaim& claim) {
 
   if (!account) {
     account = std::make_shared<QuotaAccount>(limits, claim.now);
-    if (has_user) by_user_.emplace(std::string{claim.user}, account);
-    if (has_user && account->remembers_) {
-      to_forget_.emplace(account->begins_anew_at_, std::string{claim.user});
-    }
+    if (has_user) by_user_.emplace(name, account);
+    if (has_user && account->remembers_) to_forget_.emplace(account->begins_anew_at_, name);
+  }
+  std::shared_ptr<RealmAccount> realm_account;
+  if (known_realm != by_realm_.end()) {
+    realm_account = known_realm->second;
+  } else {
+    realm_account = std::make_shared<RealmAccount>();
+    for (auto& bucket : realm_account->buckets_) bucket.set_rate(of_realm.bandwidth);
+    by_realm_.emplace(std::string{claim.realm}, realm_account);
   }
   ++held_;
+  ++realm_account->held_;
   ++account->held_;
   if (has_network) ++by_network_[network];
   QuotaLease lease;
   lease.ledger_ = this;
   lease.account_ = std::move(account);
+  lease.realm_account_ = std::move(realm_account);
+  lease.realm_ = claim.realm;
   lease.user_ = claim.user;
   lease.network_ = has_network ? network : IpAddress{};
   if (limits.bandwidth_per_allocation != 0) {
     for (auto& bucket : lease.buckets_) bucket.emplace(limits.bandwidth_per_allocation);
   }
-  lease.has_bandwidth_limit_ = limits.bandwidth_per_allocation != 0 ||
-                               lease.account_->buckets_[0].has_value() ||
-                               lease.account_->allowance_.has_value() || limits_.bandwidth != 0;
+  lease.has_bandwidth_limit_ =
+      limits.bandwidth_per_allocation != 0 || lease.account_->buckets_[0].has_value() ||
+      lease.account_->allowance_.has_value() || lease.realm_account_->buckets_[0].has_limit() ||
+      limits_.bandwidth != 0;
   return lease;
 }
 
@@ -174,10 +212,11 @@ void QuotaLedger::give_back(const QuotaLease& lease) {
   CHECK(held_ > 0 && lease.account_->held_ > 0);
   --held_;
   --lease.account_->held_;
+  if (--lease.realm_account_->held_ == 0) by_realm_.erase(by_realm_.find(lease.realm_));
   if (lease.holder_) std::erase(lease.account_->holders_, *lease.holder_);
   if (lease.network_ != IpAddress{}) count_down(by_network_, lease.network_);
   if (lease.account_->held_ > 0 || lease.account_->remembers_) return;
-  const auto known = by_user_.find(lease.user_);
+  const auto known = by_user_.find(Order::Names{lease.realm_, lease.user_});
   if (known != by_user_.end() && known->second == lease.account_) by_user_.erase(known);
 }
 
@@ -200,9 +239,10 @@ void QuotaLedger::forget_until(Instant now) {
   }
 }
 
-std::vector<QuotaHolder> QuotaLedger::holders_of(std::string_view user) const {
+std::vector<QuotaHolder> QuotaLedger::holders_of(std::string_view user,
+                                                 std::string_view realm) const {
   const std::scoped_lock lock{mutex_};
-  const auto known = by_user_.find(user);
+  const auto known = by_user_.find(Order::Names{realm, user});
   return known == by_user_.end() ? std::vector<QuotaHolder>{} : known->second->holders_;
 }
 
@@ -211,10 +251,16 @@ uint32_t QuotaLedger::held() const {
   return held_;
 }
 
-uint32_t QuotaLedger::held_by(std::string_view user) const {
+uint32_t QuotaLedger::held_by(std::string_view user, std::string_view realm) const {
   const std::scoped_lock lock{mutex_};
-  const auto known = by_user_.find(user);
+  const auto known = by_user_.find(Order::Names{realm, user});
   return known == by_user_.end() ? 0 : known->second->held_;
+}
+
+uint32_t QuotaLedger::held_in(std::string_view realm) const {
+  const std::scoped_lock lock{mutex_};
+  const auto known = by_realm_.find(realm);
+  return known == by_realm_.end() ? 0 : known->second->held_;
 }
 
 uint32_t QuotaLedger::held_from(const IpAddress& client) const {

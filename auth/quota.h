@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "auth/rate.h"
@@ -31,6 +32,16 @@ struct CredentialClass {
   friend bool operator==(const CredentialClass&, const CredentialClass&) = default;
 };
 
+/// What a realm may have of its own. 0: no limit but those of everybody.
+struct RealmLimits {
+  uint32_t allocations = 0;               ///< of the realm
+  uint32_t allocations_per_user = 0;      ///< of one user …
+  uint64_t bandwidth = 0;                 ///< of the realm, bytes a second in each direction
+  uint64_t bandwidth_per_user = 0;        ///< … likewise
+  uint64_t bandwidth_per_allocation = 0;  ///< … likewise
+  friend bool operator==(const RealmLimits&, const RealmLimits&) = default;
+};
+
 struct QuotaLimits {
   uint32_t allocations = 1'000'000;        ///< in the process
   uint32_t allocations_per_user = 0;       ///< 0: no limit; by quota_id
@@ -40,23 +51,27 @@ struct QuotaLimits {
   uint64_t bandwidth_per_user = 0;
   uint64_t bandwidth_per_allocation = 0;
   std::map<std::string, CredentialClass, std::less<>> classes{};
+  std::map<std::string, RealmLimits, std::less<>> realms{};
 };
 
 /// What one client's addresses are counted as: a canonical IPv4 address, or the /64 of an IPv6
 /// address, since whoever has one address of a /64 usually has all of them.
 IpAddress quota_network(const IpAddress& client);
 
-/// For whom an allocation is counted. An empty user names nobody (--no-auth, a bare expiry) and is
-/// not counted by user; an unspecified client is not counted by network.
+/// For whom an allocation is counted. Users of two realms are two users, whatever their names. A
+/// class says what its users may have, else their realm, else what everybody may. An empty user
+/// names nobody (--no-auth, a bare expiry) and is not counted by user; an unspecified client is not
+/// counted by network.
 struct QuotaClaim {
   std::string_view user;
   IpAddress client{};
   std::string_view credential_class{};  ///< one that is not configured is no class
   Instant now{};
+  std::string_view realm{};
 };
 
-enum class QuotaLimit : uint8_t { none, server, user, network, spent };
-inline constexpr size_t kQuotaLimits = 5;
+enum class QuotaLimit : uint8_t { none, server, user, network, spent, realm };
+inline constexpr size_t kQuotaLimits = 6;
 
 /// The two directions that bytes are counted in.
 enum class Towards : uint8_t { peer, client };
@@ -69,8 +84,8 @@ struct QuotaHolder {
 };
 
 /// Whose bandwidth ran out.
-enum class BandwidthLimit : uint8_t { allocation, user, server, bytes };
-inline constexpr size_t kBandwidthLimits = 4;
+enum class BandwidthLimit : uint8_t { allocation, user, server, bytes, realm };
+inline constexpr size_t kBandwidthLimits = 5;
 
 class QuotaLedger;
 
@@ -89,6 +104,15 @@ class QuotaAccount {
   Instant ends_at_ = kNever;
   Instant begins_anew_at_ = kNever;
   bool remembers_ = false;
+};
+
+/// What all users of one realm draw from.
+class RealmAccount {
+ private:
+  friend class QuotaLedger;
+  friend class QuotaLease;
+  uint32_t held_ = 0;
+  std::array<AdjustableBucket, 2> buckets_;
 };
 
 /// One counted allocation, given back exactly once: by destruction (RFC 8656, Section 5; a lease
@@ -118,6 +142,8 @@ class QuotaLease {
   explicit QuotaLease(QuotaLimit refused_by) : refused_by_(refused_by) {}
   QuotaLedger* ledger_ = nullptr;
   std::shared_ptr<QuotaAccount> account_;  ///< with the name in the ledger, or this lease's alone
+  std::shared_ptr<RealmAccount> realm_account_;
+  std::string realm_;
   std::string user_;
   IpAddress network_;
   std::optional<QuotaHolder> holder_;
@@ -127,16 +153,17 @@ class QuotaLease {
 };
 
 /// Process-wide; touched by requests and by lots of bytes, never per packet. Must outlive its
-/// leases. Its tables hold one entry for each user and network with an allocation, so `allocations`
-/// bounds them, and those users of classes with caps whose turn has not begun anew, of whom at most
-/// kRemembered are remembered.
+/// leases. Its tables hold one entry for each realm, user and network with an allocation, so
+/// `allocations` bounds them, and those users of classes with caps whose turn has not begun anew,
+/// of whom at most kRemembered are remembered.
 class QuotaLedger {
  public:
   static constexpr size_t kRemembered = 65'536;
 
   explicit QuotaLedger(QuotaLimits limits);
   ~QuotaLedger();  ///< everything must have come back
-  /// For what is asked from here on; nothing that is held is taken away.
+  /// For what is asked from here on; nothing that is held is taken away. Bandwidth of the realms
+  /// and of the process changes for who draws from it already.
   void set_limits(const QuotaLimits& limits);
 
   /// A lease that is not held where a limit is reached (486).
@@ -145,29 +172,41 @@ class QuotaLedger {
     return take(QuotaClaim{.user = user, .client = client});
   }
   /// The allocations of a user, as far as they are named.
-  std::vector<QuotaHolder> holders_of(std::string_view user) const;
+  std::vector<QuotaHolder> holders_of(std::string_view user, std::string_view realm = {}) const;
 
   uint32_t held() const;
-  uint32_t held_by(std::string_view user) const;
+  uint32_t held_by(std::string_view user, std::string_view realm = {}) const;
+  uint32_t held_in(std::string_view realm) const;
   uint32_t held_from(const IpAddress& client) const;
   size_t users() const;     ///< names with at least one allocation: a name without goes
   size_t networks() const;  ///< likewise
 
  private:
   friend class QuotaLease;
-  CredentialClass limits_of(std::string_view credential_class) const;
+  using UserName = std::pair<std::string, std::string>;  ///< realm and user
+  struct Order {
+    using is_transparent = void;
+    using Names = std::pair<std::string_view, std::string_view>;
+    bool operator()(const auto& a, const auto& b) const {
+      return Names{a.first, a.second} < Names{b.first, b.second};
+    }
+  };
+  const RealmLimits& limits_of_realm(std::string_view realm) const;
+  CredentialClass limits_of(std::string_view credential_class, const RealmLimits& realm) const;
+  void adjust_buckets();
   void give_back(const QuotaLease& lease);
   void add_holder(QuotaLease& lease, QuotaHolder holder);
   void forget_until(Instant now);
 
   QuotaLimits limits_;
-  std::array<std::optional<SharedBucket>, 2> buckets_;
+  std::array<AdjustableBucket, 2> buckets_;
   mutable std::mutex mutex_;
   uint32_t held_ = 0;
   // Ordered: a name or an address chosen by a client cannot make a look-up slow.
-  std::map<std::string, std::shared_ptr<QuotaAccount>, std::less<>> by_user_;
+  std::map<UserName, std::shared_ptr<QuotaAccount>, Order> by_user_;
+  std::map<std::string, std::shared_ptr<RealmAccount>, std::less<>> by_realm_;
   std::map<IpAddress, uint32_t> by_network_;
-  std::multimap<Instant, std::string> to_forget_;  ///< users with caps, by when they begin anew
+  std::multimap<Instant, UserName> to_forget_;  ///< users with caps, by when they begin anew
 };
 
 }  // namespace uturn

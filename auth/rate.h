@@ -79,6 +79,38 @@ class SharedBucket {
   std::atomic<int64_t> paid_until_ = INT64_MIN / 2;
 };
 
+/// Shared likewise, at a rate that an operator may change while it is drawn from. 0: no limit.
+class AdjustableBucket {
+ public:
+  void set_rate(uint64_t bytes_per_second) {
+    bytes_per_second_.store(bytes_per_second, std::memory_order_relaxed);
+  }
+  bool has_limit() const { return bytes_per_second_.load(std::memory_order_relaxed) != 0; }
+  int64_t take(int64_t wanted, Instant now) {
+    const uint64_t bytes_per_second = bytes_per_second_.load(std::memory_order_relaxed);
+    if (bytes_per_second == 0) return wanted;
+    const Rate rate(bytes_per_second);
+    int64_t before = paid_until_.load(std::memory_order_relaxed);
+    for (;;) {
+      int64_t after = before;
+      const int64_t granted = rate.grant(after, wanted, now);
+      if (granted == 0) return 0;
+      if (paid_until_.compare_exchange_weak(before, after, std::memory_order_relaxed)) {
+        return granted;
+      }
+    }
+  }
+  void give_back(int64_t bytes) {
+    const uint64_t bytes_per_second = bytes_per_second_.load(std::memory_order_relaxed);
+    if (bytes_per_second == 0) return;
+    paid_until_.fetch_sub(Rate(bytes_per_second).time_of(bytes), std::memory_order_relaxed);
+  }
+
+ private:
+  std::atomic<uint64_t> bytes_per_second_{0};
+  std::atomic<int64_t> paid_until_ = INT64_MIN / 2;
+};
+
 /// Bytes that may pass once and for all: the cap of a credential class.
 class SharedAllowance {
  public:

@@ -50,6 +50,7 @@ class RestSecrets {
   RestSecrets& operator=(const RestSecrets&) = delete;
   ~RestSecrets();  ///< wipes the secrets
 
+  size_t size() const { return secrets_.size(); }
   size_t candidates() const { return secrets_.size() * (options_.hash == RestHash::any ? 2 : 1); }
   /// The user by the candidate of this index, with its key of this algorithm alone: deriving costs
   /// a digest. nullopt where the name is not of the REST form. Its quota_id is the id: empty for a

@@ -57,14 +57,16 @@ class Subject {
 class Turn final : public Subject {
  public:
   explicit Turn(std::unique_ptr<Loop> loop)
-      : shard_(ShardSettings{},
-               SharedWorld{policy_, quota_, ports_, channel_, events_, shortcuts_, tcp_ports_,
-                           connections_},
-               std::make_unique<Authenticator>(
-                   Authenticator::Settings{
-                       .realm = "example.org", .required = false, .nonce = {.keys = {NonceKey{}}}},
-                   nullptr, nullptr, std::vector<std::shared_ptr<UserDirectory>>{}),
-               std::make_unique<CsprngRandom>(), std::move(loop)) {
+      : shard_(
+            ShardSettings{},
+            SharedWorld{quota_, ports_, channel_, events_, shortcuts_, tcp_ports_, connections_},
+            std::make_unique<Realms>(
+                std::make_shared<Authenticator>(
+                    Authenticator::Settings{
+                        .realm = "example.org", .required = false, .nonce = {.keys = {NonceKey{}}}},
+                    nullptr, nullptr, std::vector<std::shared_ptr<UserDirectory>>{}),
+                std::make_shared<const PeerPolicy>(allow_loopback())),
+            std::make_unique<CsprngRandom>(), std::move(loop)) {
     auto listeners = open_listener_group(listener_spec(), 1, true);
     CHECK(listeners);
     address = listeners->address;
@@ -85,7 +87,6 @@ class Turn final : public Subject {
     settings.allow = {*AddressRange::parse("127.0.0.0/8")};
     return settings;
   }
-  PeerPolicy policy_{allow_loopback()};
   QuotaLedger quota_{QuotaLimits{}};
   SharedPorts ports_{{kLoopback}, PortRange{}};
   SharedPorts tcp_ports_{{kLoopback}, PortRange{}};

@@ -19,7 +19,7 @@ test_packages=(
   libgtest-dev libgmock-dev
   clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev
   coturn iproute2 nftables tcpdump openssl python3 curl tmux prometheus
-  postgresql mariadb-server mariadb-client redis-server sqlite3 util-linux
+  postgresql mariadb-server mariadb-client redis-server sqlite3 util-linux fail2ban
 )
 bench_packages=(
   libbenchmark-dev coturn gnuplot-nox iproute2 ethtool util-linux valgrind python3
@@ -29,7 +29,7 @@ package_packages=(dpkg-dev rpm libhiredis-dev file python3)
 package_test_packages=(lintian rpmlint mandoc zsh systemd mmdebstrap cpio)
 # Few tests need them, and are skipped where they cannot be had.
 optional_packages=(chromium libnss3-tools haproxy nginx libnginx-mod-stream)
-daemons=(coturn haproxy nginx prometheus postgresql mariadb-server redis-server)
+daemons=(coturn haproxy nginx prometheus postgresql mariadb-server redis-server fail2ban)
 
 wanted=("${build_packages[@]}")
 optional=()

@@ -1,56 +1,84 @@
-// Builds the authenticator that a configuration describes.
+// Builds the authenticators that a configuration describes.
 #include "server/authentication.h"
 
-#include "auth/static_users.h"
+#include <utility>
 
 namespace uturn {
 namespace {
 
-std::shared_ptr<StaticUsers> make_static_users(const Config& config) {
-  auto users = std::make_shared<StaticUsers>(config.server.realm);
-  for (const auto& [name, user] : config.auth.users) {
-    if (!user.password.empty())
-      users->add_password(name, user.password.reveal(), user.credential_class);
-    for (const Key& key : user.keys) users->add_key(name, key, user.credential_class);
+const RealmConfig* find_realm(const Config& config, const std::string& realm) {
+  const auto found = config.realms.find(realm);
+  return found == config.realms.end() ? nullptr : &found->second;
+}
+
+void add_users(const std::map<std::string, StaticUser>& from, StaticUsers& to) {
+  for (const auto& [name, user] : from) {
+    if (!user.password.empty()) {
+      to.add_password(name, user.password.reveal(), user.credential_class);
+    }
+    for (const Key& key : user.keys) to.add_key(name, key, user.credential_class);
   }
-  return users;
 }
 
 }  // namespace
 
-std::shared_ptr<RestSecrets> make_rest_secrets(const Config& config,
-                                               const std::vector<Secret>& further) {
+std::shared_ptr<StaticUsers> make_static_users(const Config& config, const std::string& realm) {
+  auto users = std::make_shared<StaticUsers>(realm);
+  if (realm == config.server.realm) add_users(config.auth.users, *users);
+  if (const RealmConfig* const more = find_realm(config, realm)) add_users(more->users, *users);
+  return users->size() == 0 ? nullptr : users;
+}
+
+std::shared_ptr<const RestSecrets> make_rest_secrets(const Config& config, const std::string& realm,
+                                                     const std::vector<Secret>& further) {
   // RestSecrets takes the texts over and wipes them; a vector that grew would leave copies behind.
   std::vector<std::string> secrets;
   secrets.reserve(RestSecrets::kMaxSecrets);
-  for (const std::vector<Secret>* source : {&config.auth.secrets, &further}) {
-    for (const Secret& secret : *source) {
-      if (secrets.size() < RestSecrets::kMaxSecrets) secrets.push_back(secret.reveal());
+  std::vector<std::string> classes;
+  const auto add = [&](const std::vector<Secret>& source, const std::vector<std::string>& of_each) {
+    for (size_t i = 0; i < source.size() && secrets.size() < RestSecrets::kMaxSecrets; ++i) {
+      secrets.push_back(source[i].reveal());
+      classes.push_back(i < of_each.size() ? of_each[i] : std::string{});
     }
+  };
+  if (realm == config.server.realm) add(config.auth.secrets, config.auth.secret_classes);
+  if (const RealmConfig* const more = find_realm(config, realm)) {
+    add(more->secrets, more->secret_classes);
   }
+  add(further, {});
   if (secrets.empty()) return nullptr;
-  return std::make_shared<RestSecrets>(config.server.realm, std::move(secrets), config.auth.rest,
-                                       config.auth.secret_classes);
+  return std::make_shared<const RestSecrets>(realm, std::move(secrets), config.auth.rest,
+                                             std::move(classes));
 }
 
-std::unique_ptr<Authenticator> make_authenticator(
-    const Config& config, std::vector<NonceKey> keys,
-    std::vector<std::shared_ptr<UserDirectory>> directories, const std::vector<Secret>& secrets) {
+std::shared_ptr<const Authenticator> make_authenticator(
+    const Config& config, const std::string& realm, RealmId id, const RealmSources& sources,
+    std::vector<NonceKey> keys, std::vector<std::shared_ptr<UserDirectory>> directories) {
   Authenticator::Settings settings;
-  settings.realm = config.server.realm;
+  settings.id = id;
+  settings.realm = realm;
   settings.required = config.auth.required;
   settings.announce_username_anonymity = config.auth.username_anonymity;
-  if (!config.auth.oauth.keys.empty()) {
+  if (!sources.token_keys.empty()) {
     const std::string& name = config.auth.oauth.server_name;
-    settings.token_server_name = name.empty() ? config.server.realm : name;
-    settings.token_keys = std::make_shared<ListedTokenKeys>(config.auth.oauth.keys);
+    settings.token_server_name = name.empty() ? realm : name;
+    settings.token_keys = std::make_shared<ListedTokenKeys>(sources.token_keys);
   }
   settings.nonce.keys = std::move(keys);
   settings.nonce.lifetime = config.auth.nonce_lifetime;
   settings.nonce.bit_order = config.auth.feature_bit_order;
-  return std::make_unique<Authenticator>(
-      std::move(settings), config.auth.users.empty() ? nullptr : make_static_users(config),
-      make_rest_secrets(config, secrets), std::move(directories));
+  return std::make_shared<const Authenticator>(std::move(settings), sources.users, sources.secrets,
+                                               std::move(directories));
+}
+
+std::shared_ptr<const Authenticator> make_authenticator(const Config& config,
+                                                        std::vector<NonceKey> keys) {
+  const std::string& realm = config.server.realm;
+  return make_authenticator(config, realm, RealmId{},
+                            {.users = make_static_users(config, realm),
+                             .secrets = make_rest_secrets(config, realm),
+                             .token_keys = config.auth.oauth.keys},
+                            std::move(keys));
 }
 
 }  // namespace uturn

@@ -85,7 +85,7 @@ ClientStreams::Step ClientStreams::read_first_bytes(ClientStream& client, Incomi
     case StreamKind::undecided:
       return keep_rest(client, read);
     case StreamKind::turn:
-      if (!is_tls && listeners_[client.listener] == TakesPlain::no) {
+      if (!is_tls && listeners_[client.listener].plain == TakesPlain::no) {
         return close(client, CloseReason::plain_refused);
       }
       client.stage = ClientStage::frames;
@@ -151,7 +151,8 @@ ClientStreams::Step ClientStreams::read_frames(ClientStream& client, IncomingRea
     if (client.wait == ClientWait::first_message) wait_for(client, ClientWait::activity);
     client.waits_since = shared_.now.monotonic;
 
-    const Arrival arrival{client.five_tuple, client.bytes.socket()};
+    Arrival arrival{client.five_tuple, client.bytes.socket()};
+    arrival.realm = listeners_[client.listener].realm;
     const auto elsewhere = handler_.on_frame(arrival, packet_of(*frame));
     if (elsewhere) {
       return hand_over(client, elsewhere->shard,

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "auth/address_range.h"
+#include "auth/realm_id.h"
 #include "io/tls_context.h"
 #include "protocol/bytes.h"
 #include "server/client_stream.h"
@@ -60,7 +61,7 @@ class ClientStreams {
   ~ClientStreams();
 
   /// The listener's tag is its number here, from 0.
-  void add_listener(TakesPlain plain) { listeners_.push_back(plain); }
+  void add_listener(TakesPlain plain, RealmId realm) { listeners_.push_back({plain, realm}); }
   size_t listeners() const { return listeners_.size(); }
   /// For handshakes that begin from now on.
   void set_tls_context(std::shared_ptr<const TlsContext> context) {
@@ -139,7 +140,11 @@ class ClientStreams {
   SharedStreams& shared_;
   ConnectionLimits& limits_;
   ClientHandler& handler_;
-  std::vector<TakesPlain> listeners_;                   ///< by tag
+  struct Listener {
+    TakesPlain plain;
+    RealmId realm;
+  };
+  std::vector<Listener> listeners_;                     ///< by tag
   std::vector<std::unique_ptr<ClientStream>> by_slot_;  ///< of their sockets
   size_t size_ = 0;
   std::map<std::pair<TransportAddress, TransportAddress>, SocketId> announced_;  ///< by proxies

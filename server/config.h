@@ -31,9 +31,10 @@ namespace uturn {
 struct ListenerUri {
   Transport transport = Transport::udp;
   TransportAddress address;
+  std::string realm{};  ///< that it serves alone; empty: all of them
 
   static std::optional<ListenerUri> parse(std::string_view text);
-  std::string to_string() const;
+  std::string to_string() const;  ///< without the realm
   friend bool operator==(const ListenerUri&, const ListenerUri&) = default;
 };
 
@@ -107,6 +108,7 @@ struct RelayConfig {
 struct PeerConfig {
   std::vector<AddressRange> allow;
   std::vector<AddressRange> deny;
+  friend bool operator==(const PeerConfig&, const PeerConfig&) = default;
 };
 
 /// Third-party authorization (RFC 7635).
@@ -134,6 +136,18 @@ struct AuthConfig {
     return !users.empty() || !secrets.empty() || !oauth.keys.empty() || !database.empty() ||
            !webhook.url.empty();
   }
+};
+
+/// `realms.NAME`: users of their own, and what they may do besides what everybody may. Under the
+/// name of server.realm: more for the default realm.
+struct RealmConfig {
+  std::map<std::string, StaticUser> users;
+  std::vector<Secret> secrets;
+  std::vector<std::string> secret_classes;
+  std::vector<std::string> origins;  ///< of web pages whose clients are sent here
+  RealmLimits limits;
+  PeerConfig peers;  ///< besides Config::peers
+  friend bool operator==(const RealmConfig&, const RealmConfig&) = default;
 };
 
 /// Two files in PEM form: a certificate followed by its chain, and its private key.
@@ -195,7 +209,8 @@ struct LogConfig {
   LogLevel level = LogLevel::info;
   LogFormat format = LogFormat::text;
   LogPrivacy privacy = LogPrivacy::full;
-  std::string file;  ///< empty: standard error; "stdout", "journald", "syslog" or a path
+  std::string file;            ///< empty: standard error; "stdout", "journald", "syslog" or a path
+  bool failed_logins = false;  ///< tells each source's failed attempts with its whole address
   std::vector<ComponentLevel> levels{};  ///< of components that differ from `level`
 };
 
@@ -234,6 +249,7 @@ struct Config {
   RelayConfig relay;
   PeerConfig peers;
   AuthConfig auth;
+  std::map<std::string, RealmConfig, std::less<>> realms;
   Limits limits;
   StreamLimits stream_limits;
   QuotaConfig quota;

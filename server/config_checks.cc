@@ -1,6 +1,9 @@
 // What a Config must satisfy as a whole, and what it had better.
 #include "server/config_checks.h"
 
+#include <algorithm>
+#include <map>
+
 #include "server/directories/database_url.h"
 #include "server/privileges.h"
 #include "server/relay_checks.h"
@@ -28,6 +31,39 @@ void check_classes(const Config& config, ConfigProblems& problems) {
     check(key.credential_class, "auth.oauth.keys");
   }
   for (const std::string& name : config.auth.secret_classes) check(name, "auth.secrets");
+  for (const auto& [realm, parts] : config.realms) {
+    for (const auto& [name, user] : parts.users) {
+      check(user.credential_class, "realms." + realm + ".users." + name);
+    }
+    for (const std::string& name : parts.secret_classes)
+      check(name, "realms." + realm + ".secrets");
+  }
+}
+
+void check_realms(const Config& config, ConfigProblems& problems) {
+  for (const ListenerUri& listener : config.listeners) {
+    const bool is_served = listener.realm.empty() || listener.realm == config.server.realm ||
+                           config.realms.contains(listener.realm);
+    if (is_served) continue;
+    problems.push_back({"", "listeners",
+                        listener.to_string() + " is for " + printable(listener.realm) +
+                            ", which neither server.realm nor realms names"});
+  }
+  std::map<std::string, std::string> realm_by_origin;
+  for (const auto& [name, realm] : config.realms) {
+    for (const std::string& origin : realm.origins) {
+      const auto added = realm_by_origin.emplace(origin, name);
+      if (added.second || added.first->second == name) continue;
+      problems.push_back({"", "realms." + name + ".origins",
+                          origin + " is " + added.first->second + "'s already"});
+    }
+  }
+}
+
+bool has_users(const Config& config) {
+  return config.auth.has_source() || std::ranges::any_of(config.realms, [](const auto& realm) {
+           return !realm.second.users.empty() || !realm.second.secrets.empty();
+         });
 }
 
 /// Where the addresses are chosen, the start checks the same (Server::choose_relay_addresses).
@@ -91,12 +127,13 @@ bool is_in_relay_ports(const ListenerUri& listener, const RelayConfig& relay) {
 ConfigProblems find_contradictions(const Config& config) {
   ConfigProblems problems;
   if (config.listeners.empty()) problems.push_back({"", "listeners", "at least one is needed"});
-  if (config.auth.required && !config.auth.has_source()) {
+  if (config.auth.required && !has_users(config)) {
     problems.push_back({"", "auth",
                         "nobody could log in: add users or secrets (--user NAME:PASSWORD, "
                         "--auth-secret S), or say --no-auth to relay for everybody"});
   }
   check_classes(config, problems);
+  check_realms(config, problems);
   check_run_as(config.server, problems);
   check_relay(config.relay, problems);
   check_credentials(config, problems);

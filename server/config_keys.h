@@ -16,13 +16,14 @@ struct ConfigKey {
   enum class Shape : uint8_t {
     text,
     list,          ///< of texts
+    listeners,     ///< a list of texts, or of maps that say a realm as well
     users,         ///< a map of user names
     secrets,       ///< a list of texts, or of maps that say a class as well
     token_keys,    ///< a list of maps, each a TokenKey
     classes,       ///< a map of names, each a CredentialClass
     certificates,  ///< a list of maps, each a CertificateFiles
     api_keys,      ///< a map of names, each an ApiKey
-    unserved,      ///< known, so that the frame is stable, and refused
+    realms,        ///< a map of names, each a RealmConfig
   };
 
   std::string_view path;  ///< "limits.allocations"
@@ -32,7 +33,6 @@ struct ConfigKey {
   std::vector<std::string> (*print)(const Config& config) = nullptr;
   void (*clear)(Config& config) = nullptr;  ///< a list given anew replaces
   bool is_secret = false;                   ///< an error never shows what was found
-  std::string_view feature{};               ///< of `unserved`: "databases are"
 };
 
 inline constexpr std::string_view kMasked = "********";

@@ -10,10 +10,16 @@
 namespace uturn {
 namespace {
 
-std::string print_list(const std::vector<std::string>& texts) {
+/// `items` as YAML has them.
+std::string print_items(const std::vector<std::string>& items) {
   std::string out = "[";
-  for (size_t i = 0; i < texts.size(); ++i) out += (i == 0 ? "" : ", ") + quoted(texts[i]);
+  for (size_t i = 0; i < items.size(); ++i) out += (i == 0 ? "" : ", ") + items[i];
   return out + "]";
+}
+
+std::string print_list(std::vector<std::string> texts) {
+  for (std::string& text : texts) text = quoted(text);
+  return print_items(texts);
 }
 
 std::string print_users(const std::map<std::string, StaticUser>& users, const std::string& indent) {
@@ -83,6 +89,26 @@ std::string print_api_keys(const std::map<std::string, ApiKey>& keys, const std:
   return out;
 }
 
+std::string print_realms(const std::map<std::string, RealmConfig, std::less<>>& realms) {
+  if (realms.empty()) return " {}\n";
+  std::string out = "\n";
+  for (const auto& [name, realm] : realms) {
+    const RealmLimits& limits = realm.limits;
+    out += "  " + quoted(name) + ":\n    users:" + print_users(realm.users, "      ");
+    out += "    secrets: " + print_list(std::vector(realm.secrets.size(), std::string(kMasked))) +
+           "\n";
+    out += "    origins: " + print_list(realm.origins) + "\n";
+    out += "    limits: {allocations: " + std::to_string(limits.allocations) +
+           ", allocations_per_user: " + std::to_string(limits.allocations_per_user) +
+           ", bandwidth: " + print_rate(limits.bandwidth) +
+           ", bandwidth_per_user: " + print_rate(limits.bandwidth_per_user) +
+           ", bandwidth_per_allocation: " + print_rate(limits.bandwidth_per_allocation) + "}\n";
+    out += "    peers: {allow: " + print_list(print_all(realm.peers.allow)) +
+           ", deny: " + print_list(print_all(realm.peers.deny)) + "}\n";
+  }
+  return out;
+}
+
 size_t count_common_sections(std::string_view a, std::string_view b) {
   size_t common = 0;
   for (size_t i = 0; i < std::min(a.size(), b.size()) && a[i] == b[i]; ++i) {
@@ -97,7 +123,6 @@ std::string print_config(const Config& config) {
   std::string out;
   std::string_view previous;
   for (const ConfigKey& key : config_keys()) {
-    if (key.shape == ConfigKey::Shape::unserved) continue;
     // Opens the sections that this path has and the one before had not.
     const size_t common = count_common_sections(previous, key.path);
     std::string_view rest = key.path;
@@ -121,6 +146,10 @@ std::string print_config(const Config& config) {
       out += print_certificates(config.tls.certificates, indent + "  ");
     } else if (key.shape == ConfigKey::Shape::api_keys) {
       out += print_api_keys(config.credentials.keys, indent + "  ");
+    } else if (key.shape == ConfigKey::Shape::realms) {
+      out += print_realms(config.realms);
+    } else if (key.shape == ConfigKey::Shape::listeners) {
+      out += " " + print_items(key.print(config)) + "\n";
     } else if (key.shape == ConfigKey::Shape::list || key.shape == ConfigKey::Shape::secrets) {
       out += " " + print_list(key.print(config)) + "\n";
     } else {

@@ -4,18 +4,13 @@
 #include <algorithm>
 
 #include "auth/opaque_string.h"
+#include "server/config_texts.h"
 
 namespace uturn {
 namespace {
 
 constexpr size_t kMaxUsers = 20'000;
 constexpr size_t kMaxCertificates = 64;
-
-bool is_empty(const Setting& value) {
-  return value.kind == Setting::Kind::nothing ||
-         (value.kind == Setting::Kind::list && value.items.empty()) ||
-         (value.kind == Setting::Kind::map && value.entries.empty());
-}
 
 std::string found(const Setting& value) {
   switch (value.kind) {
@@ -80,11 +75,14 @@ void ConfigReader::read_key(const ConfigKey& key, const Setting& value) {
     case ConfigKey::Shape::list:
       read_list(key, value);
       break;
+    case ConfigKey::Shape::listeners:
+      read_listeners(key, value);
+      break;
     case ConfigKey::Shape::users:
-      read_users(value);
+      read_users(std::string(key.path), value, config_.auth.users);
       break;
     case ConfigKey::Shape::secrets:
-      read_secrets(key, value);
+      read_secrets(std::string(key.path), value, config_.auth.secrets, config_.auth.secret_classes);
       break;
     case ConfigKey::Shape::token_keys:
       read_token_keys(value);
@@ -98,9 +96,8 @@ void ConfigReader::read_key(const ConfigKey& key, const Setting& value) {
     case ConfigKey::Shape::api_keys:
       read_api_keys(value);
       break;
-    case ConfigKey::Shape::unserved:
-      if (is_empty(value)) return;  // `realms: {}` asks for nothing
-      refuse(std::string(key.path), value, std::string(key.feature) + " not in this version");
+    case ConfigKey::Shape::realms:
+      read_realms(value);
       break;
   }
   if (problems_.size() == before) used_.emplace_back(key.path);
@@ -132,29 +129,64 @@ void ConfigReader::read_list(const ConfigKey& key, const Setting& value) {
   }
 }
 
-void ConfigReader::read_users(const Setting& value) {
+void ConfigReader::read_listeners(const ConfigKey& key, const Setting& value) {
+  const std::string path(key.path);
+  if (value.kind != Setting::Kind::list) {
+    refuse(path, value, "expected a list, like [a, b]");
+    return;
+  }
+  key.clear(config_);
+  for (size_t i = 0; i < value.items.size(); ++i) {
+    const Setting& item = value.items[i];
+    const std::string at = path + "[" + std::to_string(i + 1) + "]";
+    if (item.kind != Setting::Kind::map) {
+      read_text(key, at, item);
+      continue;
+    }
+    const size_t before = config_.listeners.size();
+    std::string realm;
+    for (const auto& [part, given] : item.entries) {
+      if (part == "uri") {
+        read_text(key, at + ".uri", given);
+      } else if (part == "realm") {
+        const auto text = expand(at + ".realm", given);
+        const auto misread = text ? read_realm(*text, realm) : std::nullopt;
+        if (misread) refuse(at + ".realm", given, *misread);
+      } else {
+        refuse(at + "." + part, given, "unknown key; a listener has uri and realm");
+      }
+    }
+    const bool has_uri = std::ranges::count(item.entries, "uri", &Setting::Entry::name) > 0;
+    if (!has_uri) refuse(at, item, "expected a URI, or {uri: udp://ADDRESS:PORT, realm: NAME}");
+    if (config_.listeners.size() > before) config_.listeners.back().realm = realm;
+  }
+}
+
+void ConfigReader::read_users(const std::string& path, const Setting& value,
+                              std::map<std::string, StaticUser>& to) {
   if (value.kind != Setting::Kind::map) {
-    refuse("auth.users", value, "expected a map, like {alice: {password: \"...\"}}");
+    refuse(path, value, "expected a map, like {alice: {password: \"...\"}}");
     return;
   }
   if (value.entries.size() > kMaxUsers) {
-    refuse("auth.users", value, "more than 20000 users");
+    refuse(path, value, "more than 20000 users");
     return;
   }
-  config_.auth.users.clear();
-  for (const auto& [name, user] : value.entries) read_user(name, user);
+  to.clear();
+  for (const auto& [name, user] : value.entries) read_user(path, name, user, to);
 }
 
-void ConfigReader::read_user(const std::string& name, const Setting& value) {
-  const std::string path = "auth.users." + name;
+void ConfigReader::read_user(const std::string& users, const std::string& name,
+                             const Setting& value, std::map<std::string, StaticUser>& to) {
+  const std::string path = users + "." + name;
   // RFC 8489, Section 14.3: fewer than 509 bytes.
   if (name.empty() || name.size() > 508 || name != printable(name)) {
-    refuse("auth.users", value, "expected names of 1 to 508 bytes without control characters");
+    refuse(users, value, "expected names of 1 to 508 bytes without control characters");
     return;
   }
   const auto prepared = opaque_string(name);
   if (!prepared) {
-    refuse("auth.users", value, "expected names that OpaqueString allows (RFC 8265)");
+    refuse(users, value, "expected names that OpaqueString allows (RFC 8265)");
     return;
   }
   StaticUser user;
@@ -199,41 +231,48 @@ void ConfigReader::read_user(const std::string& name, const Setting& value) {
     refuse(path, value, "expected {password: \"...\"} or {key: 0x...}");
     return;
   }
-  if (!config_.auth.users.insert_or_assign(*prepared, std::move(user)).second) {
-    refuse("auth.users", value, printable(name) + " is the same name as another once prepared");
+  if (!to.insert_or_assign(*prepared, std::move(user)).second) {
+    refuse(users, value, printable(name) + " is the same name as another once prepared");
   }
 }
 
-void ConfigReader::read_secrets(const ConfigKey& key, const Setting& value) {
+void ConfigReader::read_secrets(const std::string& path, const Setting& value,
+                                std::vector<Secret>& to, std::vector<std::string>& classes) {
   if (value.kind != Setting::Kind::list) {
-    refuse(std::string(key.path), value, "expected a list, like [a, b]");
+    refuse(path, value, "expected a list, like [a, b]");
     return;
   }
-  key.clear(config_);
+  to.clear();
+  classes.clear();
   for (size_t i = 0; i < value.items.size(); ++i) {
-    const std::string path = std::string(key.path) + "[" + std::to_string(i + 1) + "]";
+    const std::string at = path + "[" + std::to_string(i + 1) + "]";
     const Setting& item = value.items[i];
-    const size_t before = config_.auth.secrets.size();
+    const size_t before = to.size();
     std::string credential_class;
     if (item.kind != Setting::Kind::map) {
-      read_text(key, path, item);
+      read_secret(at, item, to);
     } else {
       for (const auto& [part, given] : item.entries) {
         if (part == "secret") {
-          read_text(key, path + ".secret", given);
+          read_secret(at + ".secret", given, to);
         } else if (part == "class") {
-          credential_class = expand(path + ".class", given).value_or("");
+          credential_class = expand(at + ".class", given).value_or("");
         } else {
-          refuse(path + "." + part, given, "unknown key; a secret has secret and class");
+          refuse(at + "." + part, given, "unknown key; a secret has secret and class");
         }
       }
       const bool is_one = std::ranges::count(item.entries, "secret", &Setting::Entry::name) > 0;
-      if (!is_one) refuse(path, item, "expected a secret, or {secret: \"...\", class: NAME}");
+      if (!is_one) refuse(at, item, "expected a secret, or {secret: \"...\", class: NAME}");
     }
-    if (config_.auth.secrets.size() > before) {
-      config_.auth.secret_classes.push_back(std::move(credential_class));
-    }
+    if (to.size() > before) classes.push_back(std::move(credential_class));
   }
+}
+
+void ConfigReader::read_secret(const std::string& path, const Setting& value,
+                               std::vector<Secret>& to) {
+  const auto text = expand(path, value);
+  if (!text) return;
+  if (const auto misread = uturn::read_secret(*text, to)) refuse(path, value, *misread);
 }
 
 void ConfigReader::read_token_keys(const Setting& value) {

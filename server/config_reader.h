@@ -1,6 +1,8 @@
 // ConfigReader: puts settings, from a file or from flags, over a Config and collects what is wrong.
 #pragma once
 
+#include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,9 +37,14 @@ class ConfigReader {
   void read_key(const ConfigKey& key, const Setting& value);
   void read_text(const ConfigKey& key, const std::string& path, const Setting& value);
   void read_list(const ConfigKey& key, const Setting& value);
-  void read_users(const Setting& value);
-  void read_user(const std::string& name, const Setting& value);
-  void read_secrets(const ConfigKey& key, const Setting& value);
+  void read_listeners(const ConfigKey& key, const Setting& value);
+  void read_users(const std::string& path, const Setting& value,
+                  std::map<std::string, StaticUser>& to);
+  void read_user(const std::string& users, const std::string& name, const Setting& value,
+                 std::map<std::string, StaticUser>& to);
+  void read_secrets(const std::string& path, const Setting& value, std::vector<Secret>& to,
+                    std::vector<std::string>& classes);
+  void read_secret(const std::string& path, const Setting& value, std::vector<Secret>& to);
   void read_token_keys(const Setting& value);
   void read_token_key(const std::string& path, const Setting& value);
   void read_classes(const Setting& value);
@@ -46,6 +53,14 @@ class ConfigReader {
   void read_api_keys(const Setting& value);
   void read_api_key(const std::string& name, const Setting& value);
   void read_certificate(const std::string& path, const Setting& value);
+  // config_reader_realms.cc
+  void read_realms(const Setting& value);
+  void read_further_realm(const std::string& name, const Setting& value);
+  void read_realm_limits(const std::string& path, const Setting& value, RealmLimits& to);
+  void read_realm_peers(const std::string& path, const Setting& value, PeerConfig& to);
+  template <class T>
+  void read_items(const std::string& path, const Setting& value,
+                  Misread (*read)(std::string_view, std::vector<T>&), std::vector<T>& to);
   std::optional<std::string> expand(const std::string& path, const Setting& value);
   void refuse(const std::string& path, const Setting& value, std::string sentence);
   void refuse_unknown(const std::string& path, const Setting& value);

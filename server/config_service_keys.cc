@@ -60,9 +60,9 @@ constexpr ConfigKey kKeys[] = {
      .print = [](const Config& c) { return Texts{print_duration(c.server.busy_poll)}; }},
 
     {.path = "listeners",
-     .shape = Shape::list,
+     .shape = Shape::listeners,
      .read = [](Text text, Config& c) { return read_listener(text, c.listeners); },
-     .print = [](const Config& c) { return print_all(c.listeners); },
+     .print = [](const Config& c) { return print_listeners(c.listeners); },
      .clear = [](Config& c) { c.listeners.clear(); }},
 
     {.path = "relay.addresses",
@@ -236,7 +236,7 @@ constexpr ConfigKey kKeys[] = {
            return Texts{print_word(kFailureWords, c.auth.webhook.fails_open)};
          }},
 
-    {.path = "realms", .shape = Shape::unserved, .feature = "further realms are"},
+    {.path = "realms", .shape = Shape::realms, .is_secret = true},
 
     {.path = "limits.allocations",
      .read = [](Text text,

@@ -140,7 +140,10 @@ Misread read_buffer(std::string_view text, uint64_t& to) {
 Misread read_listener(std::string_view text, std::vector<ListenerUri>& to) {
   const auto listener = ListenerUri::parse(text);
   if (!listener) return "expected a listener like udp://192.0.2.1:3478 or udp://[2001:db8::1]:3478";
-  if (listener->address.port != 0 && std::ranges::count(to, *listener) > 0) return "given twice";
+  const auto is_same = [&](const ListenerUri& other) {
+    return other.transport == listener->transport && other.address == listener->address;
+  };
+  if (listener->address.port != 0 && std::ranges::any_of(to, is_same)) return "given twice";
   to.push_back(*listener);
   return std::nullopt;
 }
@@ -178,6 +181,16 @@ Misread read_service(std::string_view text, std::optional<TransportAddress>& to)
 
 std::string print_service(const std::optional<TransportAddress>& address) {
   return address ? address->to_string() : "";
+}
+
+std::vector<std::string> print_listeners(const std::vector<ListenerUri>& listeners) {
+  std::vector<std::string> texts;
+  for (const ListenerUri& listener : listeners) {
+    const std::string uri = quoted(listener.to_string());
+    texts.push_back(
+        listener.realm.empty() ? uri : "{uri: " + uri + ", realm: " + quoted(listener.realm) + "}");
+  }
+  return texts;
 }
 
 Misread read_origin(std::string_view text, std::vector<std::string>& to) {

@@ -85,10 +85,18 @@ Misread read_domain(std::string_view text, std::string& to);  ///< a DNS name, o
 
 // listeners, relay, peers: one item each
 Misread read_listener(std::string_view text, std::vector<ListenerUri>& to);
+/// As YAML has them: "udp://…", or {uri: "udp://…", realm: "…"}.
+std::vector<std::string> print_listeners(const std::vector<ListenerUri>& listeners);
 Misread read_relay_address(std::string_view text, std::vector<IpAddress>& to);
 Misread read_external(std::string_view text, std::vector<ExternalMapping>& to);
 Misread read_ports(std::string_view text, PortRange& to);
 Misread read_range(std::string_view text, std::vector<AddressRange>& to);
+
+// realms
+Misread read_realm_origin(std::string_view text, std::vector<std::string>& to);
+/// "unknown key; did you mean users? a realm has users, secrets and …"
+std::string nearest_word(std::string_view unknown, std::string_view what,
+                         const std::vector<std::string_view>& words);
 
 // credentials
 Misread read_service(std::string_view text, std::optional<TransportAddress>& to);  ///< "": none

@@ -335,6 +335,11 @@ void tell_security(MetricFamilies& out, const ServerSample& sample, const Statis
   out.add(streams.handshakes_done, {{"protocol", "tls"}, {"stage", "completed"}});
   out.add(dtls.handshakes, {{"protocol", "dtls"}, {"stage", "begun"}});
   out.add(dtls.handshakes_done, {{"protocol", "dtls"}, {"stage", "completed"}});
+  out.counter("uturn_failed_logins_total",
+              "Attempts to log in that failed, of clients who receive at their address.",
+              sample.failed_logins);
+  out.gauge("uturn_failed_login_sources", "Networks that failed to log in, as far as remembered.",
+            sample.failed_login_sources);
   out.gauge("uturn_dtls_sessions", "DTLS sessions of clients.", dtls.sessions);
   out.counter("uturn_dtls_hellos_refused_total", "DTLS hellos that no session came of.",
               dtls.hellos_refused + dtls.hellos_unanswered);

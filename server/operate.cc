@@ -8,7 +8,6 @@
 #include "server/admin/admin_api.h"
 #include "server/admin/admin_socket.h"
 #include "server/admin/dashboard_server.h"
-#include "server/authentication.h"
 #include "server/config_texts.h"
 #include "server/ice_servers.h"
 #include "server/relay_checks.h"
@@ -295,8 +294,6 @@ Result<Json, std::string> Server::take(Preparation prepared) {
     const bool is_v4 = default_family_ == DefaultFamily::ipv4;
     default_family_ = is_v4 ? DefaultFamily::ipv6 : DefaultFamily::ipv4;
   }
-  policy_ = std::make_shared<const PeerPolicy>(policy_settings());
-  quota_->set_limits(quota_limits());
   denied_told_.clear();
   hand_configuration_to_shards();
   if (prepared.credentials) credentials_->take(*std::move(prepared.credentials));
@@ -306,16 +303,13 @@ Result<Json, std::string> Server::take(Preparation prepared) {
 
 void Server::hand_configuration_to_shards() {
   directories_->reload(config_);
-  const std::vector<Secret> secrets = directories_->secrets();
+  realms_->reload(config_, policy_settings());
   for (uint8_t shard = 0; shard < workers_; ++shard) {
     const bool taken = tell_shard(shard, [&] {
-      return
-          [settings = shard_settings(shard), policy = policy_,
-           authenticator = make_authenticator(config_, nonce_keys_, directories_->of_shard(shard),
-                                              secrets)](Shard& at) mutable {
-            at.reload(std::move(settings), std::move(authenticator), std::move(policy));
-            return true;
-          };
+      return [settings = shard_settings(shard)](Shard& at) mutable {
+        at.reload(std::move(settings));
+        return true;
+      };
     });
     if (!taken) {
       admin_log().error(

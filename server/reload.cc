@@ -61,6 +61,23 @@ std::vector<ConfigChange> changes_of_users(const std::map<std::string, StaticUse
   return changes;
 }
 
+/// By name, likewise.
+std::vector<ConfigChange> changes_of_realms(
+    const std::map<std::string, RealmConfig, std::less<>>& from,
+    const std::map<std::string, RealmConfig, std::less<>>& to) {
+  std::vector<ConfigChange> changes;
+  for (const auto& [name, realm] : from) {
+    const auto found = to.find(name);
+    if (found != to.end() && found->second == realm) continue;
+    changes.push_back(
+        {"realms." + name, std::string(kMasked), found == to.end() ? "" : std::string(kMasked)});
+  }
+  for (const auto& [name, realm] : to) {
+    if (!from.contains(name)) changes.push_back({"realms." + name, "", std::string(kMasked)});
+  }
+  return changes;
+}
+
 std::string certificates_text(const std::vector<CertificateFiles>& all) {
   std::string text;
   for (const CertificateFiles& files : all) {
@@ -90,6 +107,10 @@ std::vector<ConfigChange> find_changes(const Config& from, const Config& to) {
     } else if (key.shape == ConfigKey::Shape::api_keys) {
       if (from.credentials.keys != to.credentials.keys) {
         changes.push_back({std::string(key.path), std::string(kMasked), std::string(kMasked)});
+      }
+    } else if (key.shape == ConfigKey::Shape::realms) {
+      for (ConfigChange& change : changes_of_realms(from.realms, to.realms)) {
+        changes.push_back(std::move(change));
       }
     } else if (key.print != nullptr) {
       const auto before = key.print(from);

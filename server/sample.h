@@ -76,6 +76,8 @@ struct ServerSample {
   std::vector<HttpUsage> http;
   uint64_t events_lost = 0;
   uint64_t events_waiting = 0;
+  uint64_t failed_logins = 0;
+  uint64_t failed_login_sources = 0;  ///< remembered
   bool is_draining = false;
   std::string io;
 };

@@ -14,7 +14,6 @@
 
 #include "auth/special_purpose.h"
 #include "server/admin/dashboard_server.h"
-#include "server/authentication.h"
 #include "server/capacity.h"
 #include "server/config_checks.h"
 #include "server/config_problem.h"
@@ -84,7 +83,7 @@ Result<Done, std::string> Server::start(Signals& signals) {
   if (auto opened = open_credentials(); !opened) return opened;
   if (auto opened = open_dashboard(); !opened) return opened;
   if (auto opened = open_monitoring(); !opened) return opened;
-  make_policy();
+  make_ledgers();
   if (auto opened = open_admin(); !opened) return opened;
   if (auto made = make_shards(); !made) return made;
   // Still as root, whose directory the ready file may be in. Every listener is bound and keeps what
@@ -175,6 +174,7 @@ void Server::stop() {
   if (auto removed = remove_ready_file(config_.start.ready_file); !removed) {
     log_.warn("the ready file stays", {{"reason", removed.error()}});
   }
+  if (realms_) realms_->stop();
   if (directories_) directories_->stop();
   for (uint8_t shard = 0; shard < threads_.size(); ++shard) {
     // A full ring empties as soon as the shard's pass reads it.
@@ -285,9 +285,8 @@ void Server::choose_capacity() {
   log_.info("capacity", {{"allocations", capacity.allocations}, {"because", capacity.said}});
 }
 
-void Server::make_policy() {
-  policy_ = first_policy_ = std::make_shared<const PeerPolicy>(policy_settings());
-  quota_.emplace(quota_limits());
+void Server::make_ledgers() {
+  quota_.emplace(quota_limits_of(config_));
   ports_.emplace(relay_addresses_, config_.relay.ports);
   tcp_ports_.emplace(relay_addresses_, config_.relay.ports);
   const StreamLimits& streams = config_.stream_limits;
@@ -309,10 +308,14 @@ Result<Done, std::string> Server::make_shards() {
     log_.warn("nonce keys do not survive a restart", {{"reason", keys->said}});
   }
 
-  nonce_keys_ = keys->keys;
   channel_.emplace(workers_, [this](uint8_t shard) { shards_[shard]->wake(); });
   shortcuts_.emplace(workers_);
-  directories_ = std::make_unique<Directories>(config_, log_, *channel_, workers_);
+  directories_ = std::make_unique<Directories>(
+      config_, log_, *channel_,
+      [this](const SettingsPoll::Snapshot& snapshot) { realms_->on_database(snapshot); });
+  realms_ = std::make_unique<ServedRealms>(
+      ServedRealms::World{log_, *channel_, *quota_, *directories_, workers_, keys->keys}, config_,
+      policy_settings());
   LoopSettings loop;
   loop.max_sockets = max_sockets_;
   loop.max_streams = max_streams_;
@@ -327,12 +330,11 @@ Result<Done, std::string> Server::make_shards() {
     log_.warn("I/O is epoll instead", {{"because", made->fell_back_because}});
   }
   for (uint8_t i = 0; i < workers_; ++i) {
-    const SharedWorld world{*policy_, *quota_,     *ports_,     *channel_,
-                            events_,  *shortcuts_, *tcp_ports_, *connections_};
-    shards_.push_back(
-        std::make_unique<Shard>(shard_settings(i), world,
-                                make_authenticator(config_, keys->keys, directories_->of_shard(i)),
-                                std::make_unique<CsprngRandom>(), std::move(made->loops[i])));
+    const SharedWorld world{*quota_,     *ports_,     *channel_,    events_,
+                            *shortcuts_, *tcp_ports_, *connections_};
+    shards_.push_back(std::make_unique<Shard>(shard_settings(i), world, realms_->of_shard(i),
+                                              std::make_unique<CsprngRandom>(),
+                                              std::move(made->loops[i])));
     if (certificates_) shards_.back()->set_tls_context(certificates_->context());
     if (auto handed = hand_listeners_to(*shards_.back(), i); !handed) return handed;
   }

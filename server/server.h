@@ -24,11 +24,13 @@
 #include "server/connection_limits.h"
 #include "server/credential_servers.h"
 #include "server/directories/directories.h"
+#include "server/failed_logins.h"
 #include "server/http/http_server.h"
 #include "server/interfaces.h"
 #include "server/log.h"
 #include "server/reload.h"
 #include "server/sampler.h"
+#include "server/served_realms.h"
 #include "server/service_notify.h"
 #include "server/shard.h"
 #include "server/shard_channel.h"
@@ -64,10 +66,12 @@ class Server final : AdminSubject {
     UdpSocketSpec spec;
     ListenerGroup group;
     TakesPlain plain;
+    std::string realm;  ///< that it serves alone; empty: all of them
   };
   struct StreamListener {
     TakesPlain plain;
     StreamListenerGroup group;
+    std::string realm;
   };
 
   Result<Done, std::string> choose_io();
@@ -84,14 +88,13 @@ class Server final : AdminSubject {
   auto open_patiently(const ListenerUri& uri, Signals& signals, Open open) -> decltype(open());
   template <class Error>
   Result<bool, std::string> not_opened(const ListenerUri& uri, Error error);
-  void make_policy();
+  void make_ledgers();
   // server_certificates.cc
   Result<Done, std::string> load_certificates();
   void hand_to_shards(const std::shared_ptr<const TlsContext>& context);
   void reload_certificates();
 
   PeerPolicy::Settings policy_settings() const;
-  QuotaLimits quota_limits() const;
   std::vector<ExternalAddress> external_of(const Config& config) const;
   Result<Done, std::string> make_shards();
   Result<Done, std::string> hand_listeners_to(Shard& shard, uint8_t index);
@@ -108,6 +111,7 @@ class Server final : AdminSubject {
   void log_while_shards_end();
   void log_events();
   void log_ended(const EndedAllocation& ended);
+  void log_failed(const FailedLogin& failed);
   void log_counters();
 
   // operate.cc
@@ -171,9 +175,6 @@ class Server final : AdminSubject {
 
   // What shards stand on, so it goes after them.
   ShardEvents events_;
-  std::shared_ptr<const PeerPolicy> policy_;
-  std::shared_ptr<const PeerPolicy> first_policy_;  ///< shards refer to it until they reload
-  std::vector<NonceKey> nonce_keys_;
   std::optional<QuotaLedger> quota_;
   std::optional<SharedPorts> ports_;
   std::optional<SharedPorts> tcp_ports_;
@@ -181,6 +182,7 @@ class Server final : AdminSubject {
   std::optional<ShardChannel> channel_;
   std::optional<ShortcutRings> shortcuts_;
   std::unique_ptr<Directories> directories_;  ///< answers shards, and is asked by them
+  std::unique_ptr<ServedRealms> realms_;      ///< told by them what a database says
   std::vector<std::unique_ptr<Shard>> shards_;
   std::vector<std::thread> threads_;
   std::atomic<uint32_t> running_{0};  ///< of threads_
@@ -190,6 +192,7 @@ class Server final : AdminSubject {
   std::optional<Sampler> sampler_;
   std::unique_ptr<HttpServer> metrics_http_;
   std::vector<AddressRange> denied_told_;
+  FailedLogins failed_logins_;
   MainTasks main_tasks_;
   std::unique_ptr<HttpServer> admin_;           ///< null: there is none
   std::unique_ptr<DashboardServer> dashboard_;  ///< null: there is none

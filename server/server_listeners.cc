@@ -65,14 +65,15 @@ Result<bool, std::string> Server::open_datagram_listener(const ListenerUri& uri,
   if (!group) return not_opened(uri, group.error());
 
   UdpSocket first{group->sockets.front().handle};
-  uris_.push_back({uri.transport, group->address});
+  uris_.push_back({uri.transport, group->address, uri.realm});
   log_.info("listening", {{"uri", uris_.back().to_string()},
                           {"receive_buffer", static_cast<uint64_t>(first.granted_receive_buffer())},
                           {"send_buffer", static_cast<uint64_t>(first.granted_send_buffer())}});
   first.release();
   spec.address = group->address;
   const bool takes_plain = uri.transport == Transport::udp || config_.tls.plain;
-  listeners_.push_back({spec, std::move(*group), takes_plain ? TakesPlain::yes : TakesPlain::no});
+  listeners_.push_back(
+      {spec, std::move(*group), takes_plain ? TakesPlain::yes : TakesPlain::no, uri.realm});
   return true;
 }
 
@@ -83,10 +84,11 @@ Result<bool, std::string> Server::open_stream_listener(const ListenerUri& uri, S
   auto group =
       open_patiently(uri, signals, [&] { return open_stream_listener_group(spec, workers_); });
   if (!group) return not_opened(uri, group.error());
-  uris_.push_back({uri.transport, group->address});
+  uris_.push_back({uri.transport, group->address, uri.realm});
   log_.info("listening", {{"uri", uris_.back().to_string()}});
   const bool takes_plain = uri.transport == Transport::tcp || config_.tls.plain;
-  stream_listeners_.push_back({takes_plain ? TakesPlain::yes : TakesPlain::no, std::move(*group)});
+  stream_listeners_.push_back(
+      {takes_plain ? TakesPlain::yes : TakesPlain::no, std::move(*group), uri.realm});
   return true;
 }
 
@@ -94,15 +96,18 @@ Result<Done, std::string> Server::hand_listeners_to(Shard& shard, uint8_t index)
   const auto not_read = [](std::string_view why) {
     return Failure{"a listener cannot be read: " + std::string{why}};
   };
+  const auto realm_of = [this](const auto& listener) {
+    return listener.realm.empty() ? kAnyRealm : realms_->id_of(listener.realm);
+  };
   for (Listener& listener : listeners_) {
     const LooseSocket socket = std::exchange(listener.group.sockets[index], {});
-    const auto opened =
-        shard.listen(socket, listener.spec, server_address(listener.group.address), listener.plain);
+    const auto opened = shard.listen(socket, listener.spec, server_address(listener.group.address),
+                                     listener.plain, realm_of(listener));
     if (!opened) return not_read(text_of(opened.error()));
   }
   for (StreamListener& listener : stream_listeners_) {
     const LooseSocket socket = std::exchange(listener.group.sockets[index], {});
-    const auto opened = shard.listen(socket, listener.plain);
+    const auto opened = shard.listen(socket, listener.plain, realm_of(listener));
     if (!opened) return not_read(text_of(opened.error()));
   }
   return Done{};

@@ -77,6 +77,8 @@ void Server::add_process(ServerSample& sample) const {
   if (credentials_ && credentials_->address()) {
     sample.http.push_back({"credentials", credentials_->http_counters()});
   }
+  sample.failed_logins = failed_logins_.attempts();
+  sample.failed_login_sources = failed_logins_.sources();
   sample.io = io_ == IoKind::uring ? "io_uring" : "epoll";
 }
 
@@ -124,7 +126,22 @@ void Server::log_events() {
         break;
     }
   }
+  for (const FailedLogin& failed : events_.take_failed_logins()) log_failed(failed);
   for (const EndedAllocation& ended : events_.take_ended()) log_ended(ended);
+}
+
+// The one line that shows a client's whole address above debug, where the operator wants it:
+// without it nobody could be banned. The filter is etc/fail2ban/filter.conf.
+void Server::log_failed(const FailedLogin& failed) {
+  const auto told = failed_logins_.note(failed, clock_.now().monotonic);
+  if (!told || !config_.log.failed_logins) return;
+  log_.write(LogComponent::auth, LogLevel::info, "failed login",
+             {{"client", failed.client.canonical().to_string()},
+              {"user", failed.username},
+              {"realm", failed.realm},
+              {"why", std::string(name_of(failed.why))},
+              {"attempts", told->of_source},
+              {"user_attempts", told->of_user}});
 }
 
 // Who, how long and how much; with addresses only where somebody looks for a fault.

@@ -13,8 +13,6 @@ std::vector<ExternalAddress> Server::external_of(const Config& config) const {
   return external;
 }
 
-QuotaLimits Server::quota_limits() const { return quota_limits_of(config_); }
-
 PeerPolicy::Settings Server::policy_settings() const {
   PeerPolicy::Settings settings;
   settings.allow = config_.peers.allow;

@@ -21,12 +21,11 @@ constexpr std::chrono::seconds kExhaustedEventPause{60};
 
 }  // namespace
 
-Shard::Shard(ShardSettings settings, SharedWorld world,
-             std::unique_ptr<Authenticator> authenticator, std::unique_ptr<Random> random,
-             std::unique_ptr<Loop> loop)
+Shard::Shard(ShardSettings settings, SharedWorld world, std::unique_ptr<const Realms> realms,
+             std::unique_ptr<Random> random, std::unique_ptr<Loop> loop)
     : settings_(std::move(settings)),
       world_(world),
-      authenticator_(std::move(authenticator)),
+      realms_(std::move(realms)),
       random_(std::move(random)),
       loop_(std::move(loop)),
       now_(loop_->now()),
@@ -34,8 +33,8 @@ Shard::Shard(ShardSettings settings, SharedWorld world,
       clients_(settings_.streams, streams_, world.connections, *this),
       peers_(streams_, clients_, *this),
       relay_(settings_.relay,
-             RelayWorld{*authenticator_, world.policy, world.quota, world.ports, *this, *this,
-                        *this, *this, *random_, TcpRelaying{world.tcp_ports, peers_}},
+             RelayWorld{*realms_, world.quota, world.ports, *this, *this, *this, *this, *random_,
+                        TcpRelaying{world.tcp_ports, peers_}},
              now_),
       dtls_(settings_.dtls, world.connections, *loop_, *random_, *this),
       proxied_(settings_.streams.proxies, *random_, now_) {}
@@ -43,30 +42,31 @@ Shard::Shard(ShardSettings settings, SharedWorld world,
 Shard::~Shard() = default;
 
 Result<SocketId, OpenError> Shard::listen(LooseSocket socket, const UdpSocketSpec& spec,
-                                          const ServerAddress& address, TakesPlain plain) {
+                                          const ServerAddress& address, TakesPlain plain,
+                                          RealmId realm) {
   const auto opened = loop_->adopt(socket, spec, listeners_.size(), true);
   if (!opened) return opened;
-  return add_listener(*opened, address, plain);
+  return add_listener(*opened, address, plain, realm);
 }
 
 Result<SocketId, OpenError> Shard::listen(const UdpSocketSpec& spec, TakesPlain plain) {
   const auto opened = loop_->open(spec, listeners_.size());
   if (!opened) return opened;
-  return add_listener(*opened, server_address(loop_->local_address(*opened)), plain);
+  return add_listener(*opened, server_address(loop_->local_address(*opened)), plain, kAnyRealm);
 }
 
 Result<SocketId, OpenError> Shard::add_listener(SocketId socket, const ServerAddress& address,
-                                                TakesPlain plain) {
-  listeners_.push_back({address, plain});
+                                                TakesPlain plain, RealmId realm) {
+  listeners_.push_back({address, plain, realm});
   listener_sockets_.push_back(socket);
   note_wrappings();
   return socket;
 }
 
-Result<SocketId, StreamError> Shard::listen(LooseSocket socket, TakesPlain plain) {
+Result<SocketId, StreamError> Shard::listen(LooseSocket socket, TakesPlain plain, RealmId realm) {
   auto opened = loop_->streams().adopt_listener(socket, clients_.listeners());
   if (!opened) return opened;
-  clients_.add_listener(plain);
+  clients_.add_listener(plain, realm);
   stream_listeners_.push_back(*opened);
   return opened;
 }
@@ -74,7 +74,7 @@ Result<SocketId, StreamError> Shard::listen(LooseSocket socket, TakesPlain plain
 Result<SocketId, StreamError> Shard::listen(const StreamSpec& spec, TakesPlain plain) {
   auto opened = loop_->streams().listen(spec, clients_.listeners());
   if (!opened) return opened;
-  clients_.add_listener(plain);
+  clients_.add_listener(plain, kAnyRealm);
   stream_listeners_.push_back(*opened);
   return opened;
 }
@@ -87,15 +87,17 @@ void Shard::set_tls_context(std::shared_ptr<const TlsContext> context) {
 
 void Shard::drain(bool on) { on ? relay_.drain() : relay_.resume(); }
 
-void Shard::reload(ShardSettings settings, std::unique_ptr<Authenticator> authenticator,
-                   std::shared_ptr<const PeerPolicy> policy) {
-  relay_.reload(settings.relay, *authenticator, *policy);
+void Shard::serve(std::unique_ptr<const Realms> realms) {
+  relay_.serve(*realms);
+  realms_ = std::move(realms);
+  denied_.clear();
+}
+
+void Shard::reload(ShardSettings settings) {
+  relay_.reload(settings.relay);
   settings_.relay = std::move(settings.relay);
   clients_.reload(std::move(settings.streams));
   dtls_.reload(settings.dtls);
-  authenticator_ = std::move(authenticator);
-  policy_ = std::move(policy);
-  denied_.clear();
 }
 
 void Shard::run() {
@@ -169,9 +171,11 @@ void Shard::on_datagram(const ReceivedDatagram& datagram) {
     if (const auto* forward = std::get_if<Forward>(&outcome)) carry_out(*forward);
     return;
   }
-  const Arrival arrival{five_tuple_of(datagram), datagram.socket, datagram.dscp, datagram.ecn,
-                        datagram.ttl};
-  if ((listeners_[datagram.tag].wrapped & kind_of_first_byte(datagram.packet)) != 0) {
+  const DatagramListener& listener = listeners_[datagram.tag];
+  const Arrival arrival{
+      five_tuple_of(datagram), datagram.socket, datagram.dscp, datagram.ecn, datagram.ttl,
+      listener.realm};
+  if ((listener.wrapped & kind_of_first_byte(datagram.packet)) != 0) {
     on_wrapped(arrival, datagram);
     return;
   }
@@ -336,6 +340,13 @@ void Shard::on_peer_denied(const PeerDecision& decision) {
 void Shard::on_auth_failure(AuthFailure why, const ClientAddress& client) {
   if (!world_.events.wants_auth_failures()) return;
   world_.events.push({.kind = ShardEvent::Kind::auth_failure, .why = why, .client = client});
+}
+
+void Shard::on_failed_login(AuthFailure why, const ClientAddress& client, std::string_view username,
+                            std::string_view realm) {
+  world_.events.push(FailedLogin{why, client.ip,
+                                 std::string{username.substr(0, FailedLogins::kMostOfAName)},
+                                 std::string{realm}});
 }
 
 void Shard::on_allocation_ended(const Allocation& allocation, EndReason why) {

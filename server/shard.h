@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "auth/authenticator.h"
 #include "auth/peer_policy.h"
 #include "auth/quota.h"
 #include "auth/random.h"
+#include "auth/realms.h"
 #include "io/loop.h"
 #include "server/client_streams.h"
 #include "server/dtls_clients.h"
@@ -27,7 +27,6 @@ namespace uturn {
 /// What all shards share; touched by requests only, but for the held ports, which are read, and
 /// the rings, each of which is one pair's.
 struct SharedWorld {
-  const PeerPolicy& policy;
   QuotaLedger& quota;
   RelayPorts& ports;
   ShardChannel& channel;
@@ -60,7 +59,7 @@ class alignas(64) Shard final : LoopHandler,
                                 PeerHandler,
                                 DtlsHandler {
  public:
-  Shard(ShardSettings settings, SharedWorld world, std::unique_ptr<Authenticator> authenticator,
+  Shard(ShardSettings settings, SharedWorld world, std::unique_ptr<const Realms> realms,
         std::unique_ptr<Random> random, std::unique_ptr<Loop> loop);
   ~Shard() override;
 
@@ -68,19 +67,21 @@ class alignas(64) Shard final : LoopHandler,
   /// came while the group was being bound may belong to another shard.
   Result<SocketId, OpenError> listen(LooseSocket socket, const UdpSocketSpec& spec,
                                      const ServerAddress& address,
-                                     TakesPlain plain = TakesPlain::yes);
+                                     TakesPlain plain = TakesPlain::yes, RealmId realm = kAnyRealm);
   // On its own thread: what an operator does.
   void drain(bool on);
   bool kick(AllocationId allocation) { return relay_.kick(allocation); }
-  /// Other settings of the relay, other users and peers from here on; calls go on.
-  void reload(ShardSettings settings, std::unique_ptr<Authenticator> authenticator,
-              std::shared_ptr<const PeerPolicy> policy);
+  /// Other settings of the relay from here on; calls go on.
+  void reload(ShardSettings settings);
+  /// Other realms, users and peers, likewise.
+  void serve(std::unique_ptr<const Realms> realms);
   Now now() const { return now_; }  ///< of this pass
 
   /// The same where the loop opens the socket itself: the simulation.
   Result<SocketId, OpenError> listen(const UdpSocketSpec& spec, TakesPlain plain = TakesPlain::yes);
   /// One of a group of stream listeners, which listens already.
-  Result<SocketId, StreamError> listen(LooseSocket socket, TakesPlain plain);
+  Result<SocketId, StreamError> listen(LooseSocket socket, TakesPlain plain,
+                                       RealmId realm = kAnyRealm);
   Result<SocketId, StreamError> listen(const StreamSpec& spec, TakesPlain plain);
 
   /// For handshakes that begin from now on: before start(), or on the shard's thread
@@ -99,10 +100,6 @@ class alignas(64) Shard final : LoopHandler,
   /// Once more when every shard has closed: one that closed later may have answered us.
   void discard_messages();
   void wake() { loop_->wake(); }
-  /// For errands: a database's secrets, or what it can do, have changed.
-  void renew_authentication(std::shared_ptr<RestSecrets> secrets) {
-    authenticator_->renew(std::move(secrets));
-  }
 
   // For the thread itself, or after it has ended.
   const RelayCounters& relay_counters() const { return relay_.counters(); }
@@ -125,10 +122,11 @@ class alignas(64) Shard final : LoopHandler,
   struct DatagramListener {
     ServerAddress address;
     TakesPlain plain;
+    RealmId realm = kAnyRealm;
     uint8_t wrapped = 0;  ///< kinds of first bytes that are not simply the relay's, by bit
   };
   Result<SocketId, OpenError> add_listener(SocketId socket, const ServerAddress& address,
-                                           TakesPlain plain);
+                                           TakesPlain plain, RealmId realm);
   static uint8_t kind_of_first_byte(const Packet& packet);
   void note_wrappings();
   void on_wrapped(Arrival arrival, const ReceivedDatagram& datagram);
@@ -159,13 +157,16 @@ class alignas(64) Shard final : LoopHandler,
   void drop(HeldSocket socket) override { loop_->close_loose({socket.handle}); }
 
   MutableBytes lend(size_t size) override { return loop_->lend(size); }
-  bool ask_for_reservation(uint8_t shard, uint64_t token, std::string_view username,
+  bool ask_for_reservation(uint8_t shard, uint64_t token, std::string_view owner,
                            PendingId waiting) override;
-  bool ask_to_yield(uint8_t shard, std::string_view quota_id, PendingId waiting) override;
+  bool ask_to_yield(uint8_t shard, std::string_view quota_id, RealmId realm,
+                    PendingId waiting) override;
   void expect_shortcuts_to(uint8_t shard) override;
 
   void on_peer_denied(const PeerDecision& decision) override;
   void on_auth_failure(AuthFailure why, const ClientAddress& client) override;
+  void on_failed_login(AuthFailure why, const ClientAddress& client, std::string_view username,
+                       std::string_view realm) override;
   void on_ports_exhausted(AddressFamily family) override;
   void on_allocation_ended(const Allocation& allocation, EndReason why) override;
 
@@ -186,8 +187,7 @@ class alignas(64) Shard final : LoopHandler,
 
   ShardSettings settings_;
   SharedWorld world_;
-  std::unique_ptr<Authenticator> authenticator_;
-  std::shared_ptr<const PeerPolicy> policy_;  ///< since a reload; before, the world's
+  std::unique_ptr<const Realms> realms_;
   std::unique_ptr<Random> random_;
   std::unique_ptr<Loop> loop_;
   Now now_;

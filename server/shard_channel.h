@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "auth/realm_id.h"
 #include "auth/user_directory.h"
 #include "server/client_stream.h"
 #include "server/relay/pending_table.h"
@@ -23,7 +24,7 @@ struct ReservationClaim {
   uint8_t from = 0;
   PendingId waiting;
   uint64_t token = 0;
-  std::string username;
+  std::string owner;  ///< who shows it, owner_of()
 };
 /// What came of it. The reservation, with its port and its socket, changes hands.
 struct ReservationReply {
@@ -35,6 +36,7 @@ struct YieldClaim {
   uint8_t from = 0;
   PendingId waiting;
   std::string quota_id;
+  RealmId realm{};
 };
 struct YieldReply {
   PendingId waiting;

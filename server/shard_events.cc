@@ -39,6 +39,18 @@ void ShardEvents::push(EndedAllocation ended) {
   wake();
 }
 
+void ShardEvents::push(FailedLogin failed) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (failed_.size() == kFailedCapacity) {
+      ++lost_;
+      return;
+    }
+    failed_.push_back(std::move(failed));
+  }
+  wake();
+}
+
 void ShardEvents::wake() {
   const uint64_t one = 1;
   (void)!write(descriptor_, &one, sizeof one);  // full means readable already
@@ -61,7 +73,12 @@ std::vector<EndedAllocation> ShardEvents::take_ended() {
 
 size_t ShardEvents::waiting() const {
   const std::lock_guard lock(mutex_);
-  return events_.size() + ended_.size();
+  return events_.size() + ended_.size() + failed_.size();
+}
+
+std::vector<FailedLogin> ShardEvents::take_failed_logins() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(failed_, {});
 }
 
 uint64_t ShardEvents::lost() const {

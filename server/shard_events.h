@@ -10,6 +10,7 @@
 #include "auth/authenticator.h"
 #include "auth/peer_policy.h"
 #include "protocol/transport_address.h"
+#include "server/failed_logins.h"
 #include "server/relay/end_reason.h"
 #include "server/relay/traffic.h"
 
@@ -41,6 +42,7 @@ struct EndedAllocation {
 class ShardEvents {
  public:
   static constexpr size_t kCapacity = 1'024;
+  static constexpr size_t kFailedCapacity = 4'096;
   static constexpr size_t kEndedCapacity = 16'384;  ///< many end at once when a server stops
   ShardEvents();
   ~ShardEvents();
@@ -49,8 +51,10 @@ class ShardEvents {
 
   void push(const ShardEvent& event);
   void push(EndedAllocation ended);
+  void push(FailedLogin failed);
   std::vector<ShardEvent> take();
   std::vector<EndedAllocation> take_ended();
+  std::vector<FailedLogin> take_failed_logins();
   int descriptor() const { return descriptor_; }
   void wake();  ///< makes it readable
   uint64_t lost() const;
@@ -71,6 +75,7 @@ class ShardEvents {
   mutable std::mutex mutex_;
   std::vector<ShardEvent> events_;
   std::vector<EndedAllocation> ended_;
+  std::vector<FailedLogin> failed_;
   uint64_t lost_ = 0;
 };
 

@@ -23,13 +23,13 @@ void Shard::handle(ShardMessage message) {
     auto refused = world_.channel.send(
         settings_.relay.shard, claim->from,
         ReservationReply{claim->waiting,
-                         relay_.surrender_reservation(claim->token, claim->username, now_)});
+                         relay_.surrender_reservation(claim->token, claim->owner, now_)});
     // A full ring: the reservation has nowhere to go, and the request expires unanswered.
     if (refused) discard(std::move(*refused));
   } else if (auto* reply = std::get_if<ReservationReply>(&message)) {
     carry_out(relay_.on_reservation(reply->waiting, std::move(reply->reservation), now_));
   } else if (auto* claim = std::get_if<YieldClaim>(&message)) {
-    (void)relay_.make_room_for(claim->quota_id, now_);
+    (void)relay_.make_room_for(claim->quota_id, claim->realm, now_);
     // A full ring: the request expires unanswered, and its client asks again.
     (void)world_.channel.send(settings_.relay.shard, claim->from, YieldReply{claim->waiting});
   } else if (auto* yielded = std::get_if<YieldReply>(&message)) {
@@ -114,16 +114,17 @@ void Shard::release_shortcuts() {
   }
 }
 
-bool Shard::ask_for_reservation(uint8_t shard, uint64_t token, std::string_view username,
+bool Shard::ask_for_reservation(uint8_t shard, uint64_t token, std::string_view owner,
                                 PendingId waiting) {
   const uint8_t self = settings_.relay.shard;
   return !world_.channel.send(self, shard,
-                              ReservationClaim{self, waiting, token, std::string{username}});
+                              ReservationClaim{self, waiting, token, std::string{owner}});
 }
 
-bool Shard::ask_to_yield(uint8_t shard, std::string_view quota_id, PendingId waiting) {
+bool Shard::ask_to_yield(uint8_t shard, std::string_view quota_id, RealmId realm,
+                         PendingId waiting) {
   const uint8_t self = settings_.relay.shard;
-  return !world_.channel.send(self, shard, YieldClaim{self, waiting, std::string{quota_id}});
+  return !world_.channel.send(self, shard, YieldClaim{self, waiting, std::string{quota_id}, realm});
 }
 
 void Shard::expect_shortcuts_to(uint8_t shard) {

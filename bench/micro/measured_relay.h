@@ -104,17 +104,19 @@ class MeasuredRelay {
   PortPools ports_{relay_addresses(), PortRange{}, random_};
   QuotaLedger quota_{QuotaLimits{}};
   // Who somebody is, is asked by requests only.
-  Authenticator authenticator_{
-      {.realm = "example.org", .required = false, .nonce = {.keys = {NonceKey{}}}}, {}, {}, {}};
-  PeerPolicy policy_{PeerPolicy::Settings{}};
+  Realms realms_{
+      std::make_shared<const Authenticator>(
+          Authenticator::Settings{
+              .realm = "example.org", .required = false, .nonce = {.keys = {NonceKey{}}}},
+          nullptr, nullptr, std::vector<std::shared_ptr<UserDirectory>>{}),
+      std::make_shared<const PeerPolicy>(PeerPolicy::Settings{})};
   Sockets sockets_;
   Answers answers_;
   NoOthers others_;
   RelayObserver observer_;
-  Relay relay_{
-      RelaySettings{},
-      {authenticator_, policy_, quota_, ports_, sockets_, answers_, others_, observer_, random_},
-      now_};
+  Relay relay_{RelaySettings{},
+               {realms_, quota_, ports_, sockets_, answers_, others_, observer_, random_},
+               now_};
 };
 
 }  // namespace uturn

@@ -129,10 +129,10 @@ class CachedDirectory {
   std::thread thread_;
 };
 
-/// The directory as one shard sees it.
+/// The directory as the authenticator of one realm sees it, on one shard.
 class ShardDirectory final : public UserDirectory {
  public:
-  ShardDirectory(CachedDirectory& directory, uint8_t shard, const std::atomic<bool>& knows_sha256)
+  ShardDirectory(CachedDirectory& directory, uint8_t shard, bool knows_sha256)
       : directory_(directory), shard_(shard), knows_sha256_(knows_sha256) {}
   UserLookup look_up(const UserQuestion& question, DirectoryTicket ticket, Now now) override {
     return directory_.look_up(shard_, question, ticket, now);
@@ -144,7 +144,7 @@ class ShardDirectory final : public UserDirectory {
  private:
   CachedDirectory& directory_;
   uint8_t shard_;
-  const std::atomic<bool>& knows_sha256_;
+  bool knows_sha256_;
 };
 
 }  // namespace uturn

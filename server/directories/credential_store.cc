@@ -53,4 +53,14 @@ Stored<std::unique_ptr<CredentialStore>> connect_store(const DatabaseUrl& url,
   return Failure{StoreError{"no such database", false}};
 }
 
+std::set<std::string> realms_named_by(const StoredSettings& settings) {
+  std::set<std::string> realms;
+  for (const auto& [realm, secrets] : settings.secrets) realms.insert(realm);
+  for (const auto& [realm, options] : settings.realm_options) realms.insert(realm);
+  for (const auto& [origin, realm] : settings.realm_by_origin) realms.insert(realm);
+  for (const OauthKey& key : settings.oauth_keys) realms.insert(key.realm);
+  realms.erase("");
+  return realms;
+}
+
 }  // namespace uturn

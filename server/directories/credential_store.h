@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -79,6 +80,9 @@ struct StoredSettings {
   void add_option(const std::string& realm, std::string_view name, std::string_view value);
   void add_peers(bool is_allowed, const std::string& realm, std::string_view range);
 };
+
+/// Realms that something is said of besides their users, each once.
+std::set<std::string> realms_named_by(const StoredSettings& settings);
 
 struct StoreOptions {
   Duration timeout = std::chrono::seconds(2);  ///< to connect, and for each query

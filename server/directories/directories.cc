@@ -3,25 +3,19 @@
 
 #include <algorithm>
 #include <cctype>
-#include <thread>
-
-#include "server/authentication.h"
-#include "server/shard.h"
+#include <optional>
+#include <set>
+#include <utility>
 
 namespace uturn {
 namespace {
 
-constexpr Duration kRingPause = std::chrono::milliseconds(1);
-
-/// Other secrets for a shard; and its authenticator asks the directories again what they can do.
-class Renewal final : public ShardErrand {
- public:
-  explicit Renewal(std::shared_ptr<RestSecrets> secrets) : secrets_(std::move(secrets)) {}
-  void run(Shard& shard) override { shard.renew_authentication(std::move(secrets_)); }
-
- private:
-  std::shared_ptr<RestSecrets> secrets_;
-};
+/// Whose users may come, as far as the configuration knows.
+std::set<std::string> realms_of(const Config& config) {
+  std::set<std::string> realms{config.server.realm};
+  for (const auto& [name, realm] : config.realms) realms.insert(name);
+  return realms;
+}
 
 std::string lower_case(std::string_view text) {
   std::string lower(text);
@@ -51,7 +45,7 @@ struct Directories::Database {
                                                            UserReply{ticket, std::move(answer)});
                   }),
         poll(
-            config.server.realm, config.auth.directory.poll, connect,
+            realms_of(config), config.auth.directory.poll, connect,
             [&all](const SettingsPoll::Snapshot& snapshot) { all.on_settings(snapshot); },
             [this, &all](const std::string& why) {
               all.log_.warn("the credential database refuses a query",
@@ -69,9 +63,7 @@ struct Directories::Database {
 
   const std::string named;
   const std::string backend;
-  std::atomic<bool> knows_sha256{false};
-  mutable std::mutex mutex;
-  std::shared_ptr<const StoredSettings> settings;
+  std::optional<bool> keeps_sha256;  ///< as it said last; of its poll's thread
   DatabasePool pool;
   CachedDirectory directory;
   SettingsPoll poll;
@@ -98,15 +90,16 @@ struct Directories::Hook {
     return settings;
   }
 
-  /// A store may answer with an MD5 key alone, and nobody knows before it has.
-  const std::atomic<bool> knows_sha256{false};
   Webhook webhook;
   CachedDirectory directory;
 };
 
 Directories::Directories(const Config& config, const Log& log, ShardChannel& channel,
-                         uint8_t shards)
-    : config_(config), log_(log.of(LogComponent::directories)), channel_(channel), shards_(shards) {
+                         OnSettings on_settings)
+    : config_(config),
+      log_(log.of(LogComponent::directories)),
+      channel_(channel),
+      on_settings_(std::move(on_settings)) {
   if (!config.auth.webhook.url.empty()) hook_ = std::make_unique<Hook>(*this, config);
   if (config.auth.database.empty()) return;
   const auto url = DatabaseUrl::parse(config.auth.database.reveal());
@@ -116,15 +109,16 @@ Directories::Directories(const Config& config, const Log& log, ShardChannel& cha
 
 Directories::~Directories() { stop(); }
 
-std::vector<std::shared_ptr<UserDirectory>> Directories::of_shard(uint8_t shard) {
+std::vector<std::shared_ptr<UserDirectory>> Directories::of_shard(uint8_t shard,
+                                                                  bool database_has_sha256) {
   std::vector<std::shared_ptr<UserDirectory>> directories;
   if (database_) {
     directories.push_back(
-        std::make_shared<ShardDirectory>(database_->directory, shard, database_->knows_sha256));
+        std::make_shared<ShardDirectory>(database_->directory, shard, database_has_sha256));
   }
+  // A store may answer with an MD5 key alone, and nobody knows before it has.
   if (hook_) {
-    directories.push_back(
-        std::make_shared<ShardDirectory>(hook_->directory, shard, hook_->knows_sha256));
+    directories.push_back(std::make_shared<ShardDirectory>(hook_->directory, shard, false));
   }
   return directories;
 }
@@ -143,7 +137,6 @@ void Directories::start() {
 }
 
 void Directories::stop() {
-  stopping_ = true;
   if (hook_) hook_->directory.stop();
   if (!database_) return;
   database_->poll.stop();
@@ -151,53 +144,19 @@ void Directories::stop() {
 }
 
 void Directories::on_settings(const SettingsPoll::Snapshot& snapshot) {
+  const StoredSettings& settings = snapshot.settings;
   Database& database = *database_;
-  auto settings = std::make_shared<const StoredSettings>(snapshot.settings);
-  std::shared_ptr<const StoredSettings> before;
-  {
-    const std::scoped_lock lock(database.mutex);
-    before = std::exchange(database.settings, settings);
-  }
-  if (before && before->keeps_sha256 != settings->keeps_sha256) database.pool.renew_connections();
-  database.knows_sha256 = snapshot.has_sha256;
-  if (settings->unreadable > 0) {
+  const auto before = std::exchange(database.keeps_sha256, settings.keeps_sha256);
+  if (before && *before != settings.keeps_sha256) database.pool.renew_connections();
+  if (settings.unreadable > 0) {
     log_.warn("rows of the credential database say nothing that is understood",
-              {{"database", database.named}, {"rows", uint64_t{settings->unreadable}}});
+              {{"database", database.named}, {"rows", uint64_t{settings.unreadable}}});
   }
-
-  const std::vector<Secret> secrets = this->secrets();
-  const Config config = this->config();
-  if (secrets.size() + config.auth.secrets.size() > RestSecrets::kMaxSecrets) {
-    log_.warn("more shared secrets than are tried; the last ones are left out",
-              {{"database", database.named}, {"tried", uint64_t{RestSecrets::kMaxSecrets}}});
-  }
-  renew_shards(make_rest_secrets(config, secrets));
+  on_settings_(snapshot);
 }
 
 void Directories::reload(const Config& config) {
-  const std::scoped_lock lock(mutex_);
-  config_ = config;
-}
-
-Config Directories::config() const {
-  const std::scoped_lock lock(mutex_);
-  return config_;
-}
-
-std::vector<Secret> Directories::secrets() const {
-  const auto settings = this->settings();
-  if (!settings) return {};
-  const auto found = settings->secrets.find(config().server.realm);
-  return found == settings->secrets.end() ? std::vector<Secret>{} : found->second;
-}
-
-// Before the first clients the shards do not run yet; they find this as their first message.
-void Directories::renew_shards(const std::shared_ptr<RestSecrets>& secrets) {
-  for (uint8_t shard = 0; shard < shards_; ++shard) {
-    while (channel_.send_from_outside(shard, std::make_unique<Renewal>(secrets)) && !stopping_) {
-      std::this_thread::sleep_for(kRingPause);
-    }
-  }
+  if (database_) database_->poll.set_realms(realms_of(config));
 }
 
 std::vector<DirectoryReport> Directories::reports() const {
@@ -208,12 +167,6 @@ std::vector<DirectoryReport> Directories::reports() const {
   }
   if (hook_) reports.push_back({"webhook", hook_->directory.counters(), std::nullopt});
   return reports;
-}
-
-std::shared_ptr<const StoredSettings> Directories::settings() const {
-  if (!database_) return nullptr;
-  const std::scoped_lock lock(database_->mutex);
-  return database_->settings;
 }
 
 }  // namespace uturn

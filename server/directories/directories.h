@@ -1,14 +1,11 @@
 // Directories: the sources of users outside this process, as one configuration wires them.
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <vector>
 
-#include "auth/rest_secrets.h"
 #include "auth/user_directory.h"
 #include "server/config.h"
 #include "server/directories/cached_directory.h"
@@ -31,41 +28,35 @@ struct DirectoryReport {
 /// file or socket lets us do is found out as who we stay.
 class Directories {
  public:
-  Directories(const Config& config, const Log& log, ShardChannel& channel, uint8_t shards);
+  /// Hears what a database has besides users: first thing, and whenever it is something else. On
+  /// the thread of its poll.
+  using OnSettings = std::function<void(const SettingsPoll::Snapshot& snapshot)>;
+
+  Directories(const Config& config, const Log& log, ShardChannel& channel, OnSettings on_settings);
   ~Directories();
 
-  /// For one shard's authenticator, in the order in which they are asked.
-  std::vector<std::shared_ptr<UserDirectory>> of_shard(uint8_t shard);
+  /// For the authenticators of one realm and shard, in the order in which they are asked.
+  std::vector<std::shared_ptr<UserDirectory>> of_shard(uint8_t shard, bool database_has_sha256);
 
   /// Waits for the first word of the database, or for the failure to get one, so that the first
   /// client finds secrets and the right announcement.
   void start();
   void stop();
-  /// Other users and secrets beside those of the directories; which directories there are is fixed
-  /// with the start.
+  /// Other realms; which directories there are is fixed with the start.
   void reload(const Config& config);
-  /// The shared secrets that the database has for the realm.
-  std::vector<Secret> secrets() const;
 
-  // For metrics, and for whoever applies what the database says of realms. From any thread.
+  // For metrics. From any thread.
   std::vector<DirectoryReport> reports() const;
-  /// Null until the database has answered once.
-  std::shared_ptr<const StoredSettings> settings() const;
 
  private:
   struct Database;
   struct Hook;
   void on_settings(const SettingsPoll::Snapshot& snapshot);
-  void renew_shards(const std::shared_ptr<RestSecrets>& secrets);
 
-  Config config() const;
-
-  mutable std::mutex mutex_;
-  Config config_;  ///< under mutex_: the polls' threads read it
+  const Config config_;
   const ComponentLog log_;
   ShardChannel& channel_;
-  const uint8_t shards_;
-  std::atomic<bool> stopping_{false};
+  const OnSettings on_settings_;
   std::unique_ptr<Database> database_;
   std::unique_ptr<Hook> hook_;
 };

@@ -12,13 +12,18 @@ constexpr Duration kSha256Pause = std::chrono::minutes(1);  // it reads every us
 
 }  // namespace
 
-SettingsPoll::SettingsPoll(std::string realm, Duration pause, Connect connect, OnChange on_change,
-                           OnError on_error)
-    : realm_(std::move(realm)),
-      pause_(pause),
+SettingsPoll::SettingsPoll(std::set<std::string> realms, Duration pause, Connect connect,
+                           OnChange on_change, OnError on_error)
+    : pause_(pause),
       connect_(std::move(connect)),
       on_change_(std::move(on_change)),
-      on_error_(std::move(on_error)) {}
+      on_error_(std::move(on_error)),
+      realms_(std::move(realms)) {}
+
+void SettingsPoll::set_realms(std::set<std::string> realms) {
+  const std::scoped_lock lock(mutex_);
+  realms_ = std::move(realms);
+}
 
 void SettingsPoll::start() {
   thread_ = std::thread([this] { run(); });
@@ -70,14 +75,24 @@ Stored<SettingsPoll::Snapshot> SettingsPoll::read(std::unique_ptr<CredentialStor
   }
   auto settings = store->read_settings();
   if (!settings) return Failure{settings.error()};
+  std::set<std::string> realms = realms_named_by(*settings);
+  {
+    const std::scoped_lock lock(mutex_);
+    realms.insert(realms_.begin(), realms_.end());
+  }
   const Instant now = Clock().monotonic();
-  if (!last_ || now >= next_sha256_look_) {
-    const auto has_all = store->has_sha256_of_all(realm_);
-    if (!has_all) return Failure{has_all.error()};
-    has_sha256_ = *has_all;
+  if (now >= next_sha256_look_ || realms != looked_at_) {
+    std::set<std::string> have_all;
+    for (const std::string& realm : realms) {
+      const auto has_all = store->has_sha256_of_all(realm);
+      if (!has_all) return Failure{has_all.error()};
+      if (*has_all) have_all.insert(realm);
+    }
+    sha256_realms_ = std::move(have_all);
+    looked_at_ = std::move(realms);
     next_sha256_look_ = now + kSha256Pause;
   }
-  return Snapshot{*std::move(settings), has_sha256_};
+  return Snapshot{*std::move(settings), sha256_realms_};
 }
 
 }  // namespace uturn

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -19,7 +20,7 @@ class SettingsPoll {
  public:
   struct Snapshot {
     StoredSettings settings;
-    bool has_sha256 = false;  ///< of every user of the realm
+    std::set<std::string> sha256_realms{};  ///< whose every user has a SHA-256 key
     friend bool operator==(const Snapshot&, const Snapshot&) = default;
   };
   using Connect = std::function<Stored<std::unique_ptr<CredentialStore>>()>;
@@ -28,10 +29,12 @@ class SettingsPoll {
   /// A query that the database refused: said once for each text.
   using OnError = std::function<void(const std::string& why)>;
 
-  SettingsPoll(std::string realm, Duration pause, Connect connect, OnChange on_change,
+  SettingsPoll(std::set<std::string> realms, Duration pause, Connect connect, OnChange on_change,
                OnError on_error);
   ~SettingsPoll() { stop(); }
 
+  /// Whose users are looked at, besides those of realms_named_by().
+  void set_realms(std::set<std::string> realms);
   void start();
   void stop();
   /// Until the first attempt has ended, well or not.
@@ -41,16 +44,17 @@ class SettingsPoll {
   void run();
   Stored<Snapshot> read(std::unique_ptr<CredentialStore>& store);
 
-  const std::string realm_;
   const Duration pause_;
   const Connect connect_;
   const OnChange on_change_;
   const OnError on_error_;
   std::optional<Snapshot> last_;
-  bool has_sha256_ = false;
+  std::set<std::string> sha256_realms_;
+  std::set<std::string> looked_at_;  ///< realms, when sha256_realms_ was made
   Instant next_sha256_look_{};
   std::mutex mutex_;
   std::condition_variable changed_;
+  std::set<std::string> realms_;  ///< under mutex_
   bool stopping_ = false;
   bool has_tried_ = false;
   std::thread thread_;

@@ -30,7 +30,7 @@ struct Relay::OpenedSide {
 Outcome Relay::allocate(const Request& request) {
   if (const Allocation* existing = request.allocation) {
     const bool is_retransmission = existing->made_by == request.message.transaction_id() &&
-                                   existing->identity.username == request.proof.identity.username;
+                                   existing->identity.is_named_like(request.proof.identity);
     if (is_retransmission) return answer_allocated(request, *existing);
     return reject(request, ErrorCode::allocation_mismatch);
   }
@@ -136,7 +136,8 @@ Outcome Relay::allocate_wished(const Request& request, const AllocateWish& wish)
   }
   QuotaLease quota = take_quota(request);
   if (quota.refused_by() == QuotaLimit::user && settings_.idle_gives_way) {
-    if (make_room_for(request.proof.identity.quota_id, request.now)) {
+    const Identity& identity = request.proof.identity;
+    if (make_room_for(identity.quota_id, identity.realm, request.now)) {
       quota = take_quota(request);
     } else if (const auto shard = next_to_ask(request)) {
       return await_yield(request, *shard);
@@ -225,7 +226,7 @@ Outcome Relay::redeem(const Request& request, const AllocateWish& wish) {
     return await_reservation(request, *wish.token);
   }
   auto reservation =
-      surrender_reservation(*wish.token, request.proof.identity.username, request.now);
+      surrender_reservation(*wish.token, owner_of(request.proof.identity), request.now);
   if (!reservation) return reject(request, ErrorCode::insufficient_capacity);
   return allocate_reserved(request, wish, std::move(*reservation));
 }
@@ -242,7 +243,8 @@ QuotaLease Relay::take_quota(const Request& request) {
   return world_.quota.take({.user = identity.quota_id,
                             .client = request.arrival.five_tuple.client.ip,
                             .credential_class = identity.credential_class,
-                            .now = request.now.monotonic});
+                            .now = request.now.monotonic,
+                            .realm = realms_->name_of(identity.realm)});
 }
 
 Outcome Relay::reject_by_quota(const Request& request, QuotaLimit limit) {
@@ -303,7 +305,7 @@ Outcome Relay::establish(const Request& request, const AllocateWish& wish, Quota
   if (first.next_port.is_held()) {
     allocation.reservation_token =
         hold_reservation({std::move(first.next_port), first.next_socket,
-                          std::move(first.next_quota), request.proof.identity.username},
+                          std::move(first.next_quota), owner_of(request.proof.identity)},
                          request.now);
   }
   allocation.deadline = allocation_deadlines_.add(

@@ -53,10 +53,16 @@ Outcome Relay::reject_unknown_attributes(const Request& request) {
 
 // To who has proved nothing: no reason text, no SOFTWARE. Its source has paid for it already.
 Outcome Relay::reject_unproved(const Arrival& arrival, const MessageView& message,
-                               const Rejected& rejected, Now now) {
+                               const Rejected& rejected, RealmId realm, Now now) {
   const ClientAddress& client = arrival.five_tuple.client;
   if (rejected.why != AuthFailure::no_integrity)
     world_.observer.on_auth_failure(rejected.why, client);
+  if (rejected.is_failed_login) {
+    const auto username = message.find(AttributeType::username);
+    world_.observer.on_failed_login(rejected.why, client,
+                                    username ? without_quotes_and_nulls(username->value) : "",
+                                    realms_->name_of(realm));
+  }
   count_result(message, rejected.code);
   ++counters_.auth_failures[static_cast<size_t>(rejected.why)];
   if (rejected.challenge) ++counters_.challenges;
@@ -67,7 +73,7 @@ Outcome Relay::reject_unproved(const Arrival& arrival, const MessageView& messag
     const std::array unknown{AttributeType::access_token};
     builder.add_unknown_attributes(unknown);
   }
-  if (rejected.challenge) authenticator_->add_challenge(builder, client, now);
+  if (rejected.challenge) realms_->authenticator_of(realm).add_challenge(builder, client, now);
   if (rejected.proved) {
     const auto& key = rejected.proved->identity.key;
     if (key && rejected.proved->integrity == Integrity::sha256) {

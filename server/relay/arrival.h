@@ -1,6 +1,7 @@
 // Arrival: how a client's datagram, or a frame of its stream, came in.
 #pragma once
 
+#include "auth/realm_id.h"
 #include "protocol/transport_address.h"
 
 namespace uturn {
@@ -17,7 +18,8 @@ struct Arrival {
   // begins here (RFC 8656, Section 15).
   uint8_t dscp = 0;
   uint8_t ecn = 0;
-  uint8_t ttl = 0;  ///< 0: not known
+  uint8_t ttl = 0;            ///< 0: not known
+  RealmId realm = kAnyRealm;  ///< of a listener that serves one alone
 };
 
 }  // namespace uturn

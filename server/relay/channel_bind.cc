@@ -30,7 +30,8 @@ Outcome Relay::channel_bind(const Request& request) {
   if (!peer) return reject(request, peer.error());
   // A service of ours at this very port; an own relay port may come to be held later, and is asked
   // then.
-  if (policy_->is_own_service(peer->address)) return reject(request, ErrorCode::forbidden);
+  if (policy_of(allocation).is_own_service(peer->address))
+    return reject(request, ErrorCode::forbidden);
 
   const IpAddress& ip = peer->address.ip;
   PermissionTable& permissions = allocation.side(ip.family())->permissions;

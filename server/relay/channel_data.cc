@@ -14,7 +14,8 @@ Outcome Relay::channel_data(const Arrival& arrival, const Packet& packet, Now no
   if (!allocation) return Drop{DropReason::no_allocation};
   const ChannelBinding* channel = allocation->channels.find(message->channel, now);
   if (!channel) return Drop{DropReason::no_channel};
-  if (!may_pass(channel->check, channel->peer)) return Drop{DropReason::peer_forbidden};
+  if (!may_pass(channel->check, channel->peer, *allocation))
+    return Drop{DropReason::peer_forbidden};
   if (arrival.ttl == 1) return Drop{DropReason::ttl_expired};
 
   const size_t size = message->data.size();

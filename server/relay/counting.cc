@@ -10,7 +10,8 @@ void Relay::note_used(Allocation& allocation) {
 
 void Relay::count_made(Allocation& allocation) {
   const FiveTuple& five_tuple = allocation.five_tuple;
-  TrafficClass& of = traffic_.of(five_tuple.server, five_tuple.transport, authenticator_->realm());
+  TrafficClass& of = traffic_.of(five_tuple.server, five_tuple.transport,
+                                 realms_->name_of(allocation.identity.realm));
   allocation.traffic_class = &of;
   ++of.allocations_made;
   ++of.allocations;

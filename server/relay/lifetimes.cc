@@ -135,9 +135,9 @@ uint64_t Relay::hold_reservation(Reservation reservation, Now now) {
   return token;
 }
 
-std::optional<Reservation> Relay::surrender_reservation(uint64_t token, std::string_view username,
+std::optional<Reservation> Relay::surrender_reservation(uint64_t token, std::string_view owner,
                                                         Now now) {
-  auto reservation = reservations_.redeem(token, username, now);
+  auto reservation = reservations_.redeem(token, owner, now);
   if (!reservation) return std::nullopt;
   reservation_deadlines_.remove(reservation->deadline);
   reservation->deadline = DeadlineQueue::kNone;

@@ -63,8 +63,7 @@ Outcome Relay::reject_draining(const Request& request) {
 }
 
 // Permissions, channels and keys that allocations have stay theirs: calls go on.
-void Relay::reload(RelaySettings settings, const Authenticator& authenticator,
-                   const PeerPolicy& policy) {
+void Relay::reload(RelaySettings settings) {
   settings.shard = settings_.shard;
   settings.shards = settings_.shards;
   const Limits& now = settings_.limits;
@@ -76,8 +75,6 @@ void Relay::reload(RelaySettings settings, const Authenticator& authenticator,
   }
   pending_.set_limit(then.pending_requests);
   settings_ = std::move(settings);
-  authenticator_ = &authenticator;
-  policy_ = &policy;
 }
 
 }  // namespace uturn

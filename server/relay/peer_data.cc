@@ -17,7 +17,7 @@ Outcome Relay::peer_data(RelayTag tag, const PeerAddress& peer, const IpFields& 
 
   const Permission* permission = side->permissions.find(peer.ip, now);
   if (!permission) return Drop{DropReason::no_permission};
-  if (!may_pass(permission->check, peer)) return Drop{DropReason::peer_forbidden};
+  if (!may_pass(permission->check, peer, *allocation)) return Drop{DropReason::peer_forbidden};
   // Hops are counted from datagram to datagram only (RFC 8656, Sections 14 and 16).
   if (ip.ttl == 1 && !is_stream(allocation->five_tuple.transport)) {
     return Drop{DropReason::ttl_expired};

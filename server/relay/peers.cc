@@ -17,13 +17,13 @@ Result<Relay::Peer, ErrorCode> Relay::admit(const PeerAddress& shown,
   }
 
   if (held_.is_relay_address(peer.ip)) return Peer{peer, PeerCheck::each_port};
-  const PeerDecision decision = policy_->decide(peer.ip);
+  const PeerDecision decision = policy_of(allocation).decide(peer.ip);
   if (!decision.is_permitted()) {
     ++counters_.peers_denied;
     world_.observer.on_peer_denied(decision);
     return Failure{ErrorCode::forbidden};
   }
-  const bool has_services = policy_->has_own_service(peer.ip);
+  const bool has_services = policy_of(allocation).has_own_service(peer.ip);
   return Peer{peer, has_services ? PeerCheck::each_port : PeerCheck::none};
 }
 
@@ -35,14 +35,15 @@ bool Relay::is_tunneled(const IpAddress& ip) {
   return prefix == 0x2001'0000 || prefix >> 16 == 0x2002;
 }
 
-bool Relay::may_pass_at_port(const PeerAddress& peer) const {
-  return held_.is_held(peer) || policy_->decide(peer).is_permitted();
+bool Relay::may_pass_at_port(const PeerAddress& peer, const Allocation& allocation) const {
+  return held_.is_held(peer) || policy_of(allocation).decide(peer).is_permitted();
 }
 
 // A connection is no datagram: what counts is who relays TCP at that port.
 bool Relay::may_connect(const Allocation& allocation, const Peer& peer) const {
   if (peer.check == PeerCheck::none) return true;
-  return held_by(allocation).is_held(peer.address) || policy_->decide(peer.address).is_permitted();
+  return held_by(allocation).is_held(peer.address) ||
+         policy_of(allocation).decide(peer.address).is_permitted();
 }
 
 const HeldPorts& Relay::held_by(const Allocation& allocation) const {

@@ -27,7 +27,7 @@ Outcome Relay::await_reservation(const Request& request, uint64_t token) {
   const auto* deferred = std::get_if<Defer>(&outcome);
   if (!deferred) return reject(request, ErrorCode::insufficient_capacity);
   const uint8_t shard = ReservationTable::shard_of(token);
-  if (world_.others.ask_for_reservation(shard, token, request.proof.identity.username,
+  if (world_.others.ask_for_reservation(shard, token, owner_of(request.proof.identity),
                                         deferred->id)) {
     return outcome;
   }
@@ -44,15 +44,18 @@ std::optional<Resumed> Relay::on_user_answer(DirectoryTicket ticket, const UserA
   CHECK(message.has_value());
 
   const Allocation* existing = living(request.arrival.five_tuple, now);
-  AuthVerdict verdict =
-      authenticator_->complete(*message, request.arrival.five_tuple.client, answer, now,
-                               known_identity(existing, *message, now), request.asked);
+  const RealmId realm = request.asked.realm;
+  const Identity* known = known_identity(existing, *message, now);
+  if (known && known->realm != realm) known = nullptr;
+  AuthVerdict verdict = realms_->authenticator_of(realm).complete(
+      *message, request.arrival.five_tuple.client, answer, now, known, request.asked);
   if (const auto* pending = std::get_if<Pending>(&verdict)) {
     waiting->asked.directory = pending->directory;
     return std::nullopt;
   }
   forget(*waiting);
-  return resumed(request.arrival, on_verdict(request.arrival, *message, std::move(verdict), now));
+  return resumed(request.arrival,
+                 on_verdict(request.arrival, *message, std::move(verdict), realm, now));
 }
 
 std::optional<Resumed> Relay::on_reservation(PendingId id, std::optional<Reservation> reservation,

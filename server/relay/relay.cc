@@ -47,9 +47,10 @@ std::optional<MessageClass> class_served(Method method) {
 }
 
 /// With access tokens a kid names no user, and whoever holds a new token refreshes by it what an
-/// older one began (RFC 7635, Section 9).
+/// older one began (RFC 7635, Section 9). The same name in another realm is somebody else.
 bool is_same_user(const Identity& a, const Identity& b) {
-  return a.is_by_token == b.is_by_token && (a.is_by_token || a.username == b.username);
+  return a.realm == b.realm && a.is_by_token == b.is_by_token &&
+         (a.is_by_token || a.username == b.username);
 }
 
 }  // namespace
@@ -57,8 +58,7 @@ bool is_same_user(const Identity& a, const Identity& b) {
 Relay::Relay(RelaySettings settings, RelayWorld world, Now now)
     : settings_(std::move(settings)),
       world_(world),
-      authenticator_(&world.authenticator),
-      policy_(&world.policy),
+      realms_(&world.realms),
       held_(world.ports.held()),
       allocations_(world.random.next_u64()),
       reservations_(settings_.shard),
@@ -158,24 +158,27 @@ Outcome Relay::on_request(const Arrival& arrival, const MessageView& message, No
   // The ticket names the place this request would wait at: the answer can come before defer().
   const bool may_wait = pending_.has_room_for_strangers() || existing;
   const DirectoryTicket ticket = may_wait ? pending_.next_id().packed() : kNoTicket;
-  AuthVerdict verdict = authenticator_->check(message, arrival.five_tuple.client,
-                                              known_identity(existing, message, now), ticket, now);
+  const Identity* known = known_identity(existing, message, now);
+  const RealmId realm = realms_->choose(message, arrival.realm, known ? known->realm : kAnyRealm);
+  if (known && known->realm != realm) known = nullptr;  // nobody's key is good in another realm
+  AuthVerdict verdict = realms_->authenticator_of(realm).check(message, arrival.five_tuple.client,
+                                                               known, ticket, now);
   // Waiting and silence cost us as much as an answer. A 438 counts too: a signature can be a
   // captured one, only a fresh nonce proves the address.
   if (!existing && !std::holds_alternative<Accepted>(verdict)) {
     budget_.spend(AnswerKind::challenge, source, now);
   }
   if (std::holds_alternative<Silence>(verdict) && !may_wait) return Drop{DropReason::pending_full};
-  return on_verdict(arrival, message, std::move(verdict), now);
+  return on_verdict(arrival, message, std::move(verdict), realm, now);
 }
 
 Outcome Relay::on_verdict(const Arrival& arrival, const MessageView& message, AuthVerdict verdict,
-                          Now now) {
+                          RealmId realm, Now now) {
   if (const auto* rejected = std::get_if<Rejected>(&verdict)) {
-    return reject_unproved(arrival, message, *rejected, now);
+    return reject_unproved(arrival, message, *rejected, realm, now);
   }
   if (const auto* pending = std::get_if<Pending>(&verdict)) {
-    return defer(arrival, message, Asked{0, pending->directory}, std::nullopt, now);
+    return defer(arrival, message, Asked{0, pending->directory, realm}, std::nullopt, now);
   }
   if (std::holds_alternative<Silence>(verdict)) return Drop{DropReason::directory_failed};
 

@@ -11,6 +11,7 @@
 #include "auth/peer_policy.h"
 #include "auth/quota.h"
 #include "auth/random.h"
+#include "auth/realms.h"
 #include "protocol/attributes.h"
 #include "protocol/message_builder.h"
 #include "protocol/message_view.h"
@@ -61,6 +62,9 @@ class RelayObserver {
   virtual ~RelayObserver() = default;
   virtual void on_peer_denied(const PeerDecision& /*decision*/) {}
   virtual void on_auth_failure(AuthFailure /*why*/, const ClientAddress& /*client*/) {}
+  /// One of the above where the client is proved to receive at its address.
+  virtual void on_failed_login(AuthFailure /*why*/, const ClientAddress& /*client*/,
+                               std::string_view /*username*/, std::string_view /*realm*/) {}
   virtual void on_ports_exhausted(AddressFamily /*family*/) {}
   /// Its sides are still there.
   virtual void on_allocation_ended(const Allocation& /*allocation*/, EndReason /*why*/) {}
@@ -79,11 +83,11 @@ class OtherShards {
  public:
   virtual ~OtherShards() = default;
   /// False where the channel to that shard is full.
-  virtual bool ask_for_reservation(uint8_t shard, uint64_t token, std::string_view username,
+  virtual bool ask_for_reservation(uint8_t shard, uint64_t token, std::string_view owner,
                                    PendingId waiting) = 0;
   /// May a silent allocation of this user on that shard make room for a new one? The answer comes
   /// back through Relay::on_yielded. False where the channel to that shard is full.
-  virtual bool ask_to_yield(uint8_t /*shard*/, std::string_view /*quota_id*/,
+  virtual bool ask_to_yield(uint8_t /*shard*/, std::string_view /*quota_id*/, RealmId /*realm*/,
                             PendingId /*waiting*/) {
     return false;
   }
@@ -93,8 +97,7 @@ class OtherShards {
 
 /// What the relay stands on; all of it outlives the relay.
 struct RelayWorld {
-  const Authenticator& authenticator;
-  const PeerPolicy& policy;
+  const Realms& realms;
   QuotaLedger& quota;
   RelayPorts& ports;
   RelaySockets& sockets;
@@ -161,10 +164,9 @@ class Relay {
   /// Another shard has been asked to make room, and has done what it could.
   std::optional<Resumed> on_yielded(PendingId waiting, Now now);
   /// Ends this user's allocation that has been silent for longest, if it is one of kSilence.
-  bool make_room_for(std::string_view quota_id, Now now);
+  bool make_room_for(std::string_view quota_id, RealmId realm, Now now);
   /// Another shard's request shows a token of ours. The caller passes on what it gets.
-  std::optional<Reservation> surrender_reservation(uint64_t token, std::string_view username,
-                                                   Now now);
+  std::optional<Reservation> surrender_reservation(uint64_t token, std::string_view owner, Now now);
 
   /// Ends what is due, at most kExpirationsPerPass; next_deadline() says when to call again.
   void expire(Now now);
@@ -185,7 +187,10 @@ class Relay {
   void resume() { draining_ = false; }
   bool is_draining() const { return draining_; }
   /// Other settings from here on, for what is there as well; the shard is none of them.
-  void reload(RelaySettings settings, const Authenticator& authenticator, const PeerPolicy& policy);
+  void reload(RelaySettings settings);
+  /// Other realms, or the same with other users and peers, likewise. Who waits for a directory is
+  /// asked about by those that come.
+  void serve(const Realms& realms) { realms_ = &realms; }
 
   const RelayCounters& counters() const { return counters_; }
   const TrafficClasses& traffic() const { return traffic_; }
@@ -200,7 +205,7 @@ class Relay {
   Outcome on_message(const Arrival& arrival, const Packet& packet, Now now);
   Outcome on_request(const Arrival& arrival, const MessageView& message, Now now);
   Outcome on_verdict(const Arrival& arrival, const MessageView& message, AuthVerdict verdict,
-                     Now now);
+                     RealmId realm, Now now);
   Outcome perform(const Request& request);
   const Identity* known_identity(const Allocation* existing, const MessageView& message, Now now);
   void count(const Outcome& outcome, bool to_client);
@@ -257,10 +262,13 @@ class Relay {
   };
   Result<Peer, ErrorCode> admit(const PeerAddress& shown, const Allocation& allocation);
   static bool is_tunneled(const IpAddress& ip);
-  bool may_pass(PeerCheck check, const PeerAddress& peer) const {
-    return check == PeerCheck::none || may_pass_at_port(peer);
+  bool may_pass(PeerCheck check, const PeerAddress& peer, const Allocation& allocation) const {
+    return check == PeerCheck::none || may_pass_at_port(peer, allocation);
   }
-  bool may_pass_at_port(const PeerAddress& peer) const;
+  bool may_pass_at_port(const PeerAddress& peer, const Allocation& allocation) const;
+  const PeerPolicy& policy_of(const Allocation& allocation) const {
+    return realms_->policy_of(allocation.identity.realm);
+  }
   const HeldPorts& held_by(const Allocation& allocation) const;
   /// DSCP and ECN are kept, one hop is taken off the TTL (RFC 8656, Sections 13, 14 and 21.1.7).
   static IpFields onward(uint8_t dscp, uint8_t ecn, uint8_t ttl, bool dont_fragment) {
@@ -305,7 +313,7 @@ class Relay {
   Outcome reject(const Request& request, ErrorCode code);
   Outcome reject_unknown_attributes(const Request& request);
   Outcome reject_unproved(const Arrival& arrival, const MessageView& message,
-                          const Rejected& rejected, Now now);
+                          const Rejected& rejected, RealmId realm, Now now);
   Outcome send_answer(MessageBuilder& builder, const Arrival& arrival, const MessageView& to);
 
   // operating.cc
@@ -330,8 +338,7 @@ class Relay {
 
   RelaySettings settings_;
   RelayWorld world_;
-  const Authenticator* authenticator_;  ///< those of world_, until a reload
-  const PeerPolicy* policy_;
+  const Realms* realms_;   ///< those of world_, until others are to be served
   const HeldPorts& held_;  ///< of world_.ports: asked per datagram, so by no virtual call
   AllocationTable allocations_;
   LookAhead look_ahead_{allocations_};

@@ -1,7 +1,13 @@
 // Keeping reservations by token.
 #include "server/relay/reservation_table.h"
 
+#include "auth/authenticator.h"
+
 namespace uturn {
+
+std::string owner_of(const Identity& identity) {
+  return std::to_string(static_cast<uint16_t>(identity.realm)) + "/" + identity.username;
+}
 
 uint64_t ReservationTable::make_token(Random& random) const {
   for (;;) {
@@ -15,11 +21,11 @@ void ReservationTable::add(uint64_t token, Reservation reservation) {
   CHECK(is_new);
 }
 
-std::optional<Reservation> ReservationTable::redeem(uint64_t token, std::string_view username,
+std::optional<Reservation> ReservationTable::redeem(uint64_t token, std::string_view owner,
                                                     Now now) {
   const auto found = reservations_.find(token);
   if (found == reservations_.end() || is_past(found->second.expires_at, now) ||
-      found->second.username != username) {
+      found->second.owner != owner) {
     return std::nullopt;
   }
   return remove(token);

@@ -16,12 +16,17 @@
 
 namespace uturn {
 
+struct Identity;
+
+/// Who that is, in a text that no other user of any realm has.
+std::string owner_of(const Identity& identity);
+
 /// A port and the socket that keeps others off it. Whoever holds this adopts or drops the socket.
 struct Reservation {
   PortLease port;
   HeldSocket socket;
-  QuotaLease quota;      ///< counted like the allocation it is for
-  std::string username;  ///< only who reserved may redeem
+  QuotaLease quota;   ///< counted like the allocation it is for
+  std::string owner;  ///< owner_of() who reserved: nobody else may redeem
   Instant expires_at{};
   DeadlineQueue::Handle deadline = DeadlineQueue::kNone;
 };
@@ -38,7 +43,7 @@ class ReservationTable {
   uint64_t make_token(Random& random) const;
   void add(uint64_t token, Reservation reservation);
   /// Takes it out, where it is there, alive and this user's.
-  std::optional<Reservation> redeem(uint64_t token, std::string_view username, Now now);
+  std::optional<Reservation> redeem(uint64_t token, std::string_view owner, Now now);
   std::optional<Reservation> remove(uint64_t token);
   size_t size() const { return reservations_.size(); }
   std::optional<uint64_t> any() const;

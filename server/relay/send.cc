@@ -47,7 +47,7 @@ Outcome Relay::send(const Arrival& arrival, const SendIndication& indication, No
   if (!permission) {
     return Drop{allocation->tcp ? DropReason::wrong_transport : DropReason::no_permission};
   }
-  if (!may_pass(permission->check, peer)) return Drop{DropReason::peer_forbidden};
+  if (!may_pass(permission->check, peer, *allocation)) return Drop{DropReason::peer_forbidden};
   if (arrival.ttl == 1) return Drop{DropReason::ttl_expired};
 
   const size_t size = indication.data.size();

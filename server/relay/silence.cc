@@ -14,9 +14,9 @@ AllocationId allocation_of(const QuotaHolder& holder) {
 
 }  // namespace
 
-bool Relay::make_room_for(std::string_view quota_id, Now now) {
+bool Relay::make_room_for(std::string_view quota_id, RealmId realm, Now now) {
   Allocation* silent = nullptr;
-  for (const QuotaHolder& holder : world_.quota.holders_of(quota_id)) {
+  for (const QuotaHolder& holder : world_.quota.holders_of(quota_id, realms_->name_of(realm))) {
     if (holder.shard != settings_.shard) continue;
     Allocation* const allocation = allocations_.find(allocation_of(holder));
     if (!allocation || now.monotonic - allocation->traffic.client_heard_at < kSilence) continue;
@@ -31,7 +31,9 @@ bool Relay::make_room_for(std::string_view quota_id, Now now) {
 
 /// A shard that holds an allocation of this user and was not asked yet.
 std::optional<uint8_t> Relay::next_to_ask(const Request& request) const {
-  for (const QuotaHolder& holder : world_.quota.holders_of(request.proof.identity.quota_id)) {
+  const Identity& identity = request.proof.identity;
+  for (const QuotaHolder& holder :
+       world_.quota.holders_of(identity.quota_id, realms_->name_of(identity.realm))) {
     const bool was_asked = (request.asked_to_yield >> holder.shard & 1) != 0;
     if (holder.shard != settings_.shard && !was_asked) return holder.shard;
   }
@@ -44,7 +46,8 @@ Outcome Relay::await_yield(const Request& request, uint8_t shard) {
   if (!deferred) return reject_by_quota(request, QuotaLimit::user);
   PendingRequest* const waiting = pending_.find(deferred->id);
   waiting->asked_to_yield = request.asked_to_yield | uint64_t{1} << shard;
-  if (world_.others.ask_to_yield(shard, request.proof.identity.quota_id, deferred->id)) {
+  const Identity& identity = request.proof.identity;
+  if (world_.others.ask_to_yield(shard, identity.quota_id, identity.realm, deferred->id)) {
     return outcome;
   }
   forget(*waiting);

@@ -35,7 +35,7 @@ Outcome Relay::connection_bind(const Request& request) {
     return reject(request, ErrorCode::bad_request);
   }
   Allocation& allocation = *allocations_.find(connection->allocation);
-  if (allocation.identity.username != request.proof.identity.username) {
+  if (!allocation.identity.is_named_like(request.proof.identity)) {
     budget_.spend(AnswerKind::challenge, five_tuple.client.ip, request.now);
     return reject(request, ErrorCode::wrong_credentials);
   }
@@ -58,7 +58,8 @@ std::optional<HandOver> Relay::hand_over(const Arrival& arrival, const MessageVi
   if (!id) return std::nullopt;
   const uint8_t shard = TcpConnectionTable::shard_of(*id);
   if (shard == settings_.shard || shard >= settings_.shards) return std::nullopt;
-  if (!has_integrity(message) && authenticator_->is_required()) return std::nullopt;
+  if (!has_integrity(message) && realms_->authenticator_of(realms_->default_realm()).is_required())
+    return std::nullopt;
   if (living(arrival.five_tuple, now)) return std::nullopt;
 
   const IpAddress& source = arrival.five_tuple.client.ip;

@@ -50,7 +50,7 @@ struct TrafficClass {
 /// of the former. Classes stay where they are and never go. Asked by requests.
 class TrafficClasses {
  public:
-  static constexpr size_t kMost = 256;
+  static constexpr size_t kMost = 1'024;
 
   TrafficClass& of(const ServerAddress& server, Transport transport, std::string_view realm);
   const std::vector<std::unique_ptr<TrafficClass>>& all() const { return classes_; }

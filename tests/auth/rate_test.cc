@@ -206,5 +206,34 @@ TEST(QuotaHolders, AreNamedWhileTheyHold) {
   EXPECT_TRUE(ledger.holders_of("alice").empty());
 }
 
+TEST(RealmBandwidth, IsSharedByItsUsersAndByNobodyElse) {
+  QuotaLimits limits;
+  limits.realms["small"] = {.bandwidth = 100'000};
+  QuotaLedger ledger(limits);
+  QuotaLease one = ledger.take({.user = "alice", .realm = "small"});
+  QuotaLease two = ledger.take({.user = "bob", .realm = "small"});
+  EXPECT_TRUE(one.has_bandwidth_limit());
+  EXPECT_FALSE(ledger.take({.user = "alice", .realm = "large"}).has_bandwidth_limit());
+
+  BandwidthLimit limit{};
+  EXPECT_EQ(one.draw(Towards::peer, 50'000, kStart, limit), 50'000);
+  EXPECT_EQ(two.draw(Towards::peer, 50'000, kStart, limit), 0) << "of the burst a part is left";
+  EXPECT_EQ(limit, BandwidthLimit::realm);
+  EXPECT_EQ(two.draw(Towards::client, 50'000, kStart, limit), 50'000) << "the other direction";
+  EXPECT_EQ(two.draw(Towards::peer, 50'000, kStart + 1s, limit), 50'000);
+}
+
+TEST(RealmBandwidth, ChangesForThoseWhoDrawFromIt) {
+  QuotaLimits limits;
+  limits.realms["small"] = {.bandwidth = 100'000};
+  QuotaLedger ledger(limits);
+  QuotaLease lease = ledger.take({.user = "alice", .realm = "small"});
+  BandwidthLimit limit{};
+  EXPECT_EQ(lease.draw(Towards::peer, 60'000, kStart, limit), 60'000);
+  EXPECT_EQ(lease.draw(Towards::peer, 60'000, kStart, limit), 0);
+  ledger.set_limits({});
+  EXPECT_EQ(lease.draw(Towards::peer, 60'000, kStart, limit), 60'000) << "it has none any more";
+}
+
 }  // namespace
 }  // namespace uturn

@@ -1,6 +1,7 @@
 # Users in databases: coturn's, read as they are, killed and brought back under load.
 #
 #   directories.py --server PATH --io uring|epoll CASE
+import contextlib
 import http.server
 import json
 import os
@@ -26,6 +27,7 @@ QUICK = ["--set", "auth.directory.cache_ttl=100ms", "--set", "auth.directory.neg
          "--set", "auth.directory.poll=200ms"]
 DORA = ("dora", "a password")
 SECRET = "a secret of the database"
+ORIGIN, THIRD_PARTY_AUTHORIZATION = 0x802F, 0x802E
 
 
 def start_server(database, *more, workers=1):
@@ -129,6 +131,74 @@ def sqlite_with_sha256():
                 offered = client._challenge[stun.PASSWORD_ALGORITHMS]
                 check(offered == b"\0\1\0\0", f"offered {offered.hex()}, not MD5 alone")
             server.stop()
+
+
+def sqlite_realms():
+    """Everything that coturn's tables say of a realm that the configuration does not name, applied
+    while the server runs."""
+    other, origin = "other.example", [(ORIGIN, b"https://MEET.other.example")]
+
+    def client_of(udp, server):
+        udp.bind(("127.0.0.1", 0))
+        return TurnClient(udp, server.endpoint().address, "zoe", "a password")
+
+    def error(act, *arguments):
+        try:
+            act(*arguments)
+        except TurnError as refused:
+            return refused.code
+        return None
+
+    with Sqlite() as database:
+        database.add_user(REALM, *DORA)
+        database.add_user(other, "zoe", "a password")
+        flags = ["--relay-ip", "127.0.0.1", "--database", database.url, *QUICK]
+        with cases.start_server(("udp://127.0.0.1:0",), flags) as server, \
+                contextlib.ExitStack() as sockets:
+            def new_client():
+                udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                return client_of(sockets.enter_context(udp), server)
+
+            check(error(new_client().allocate, *origin) == 401, "nothing names the realm yet")
+            database.add_origin("https://meet.other.example", other)
+            database.set_realm_options(other, user_quota=1, max_bps=2000)
+            database.sql(f"INSERT INTO allowed_peer_ip VALUES ('{other}', '127.0.0.9');"
+                         f"INSERT INTO oauth_key (kid, ikm_key, realm) VALUES ('north', "
+                         f"'MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=', '{other}');")
+
+            def is_served():
+                asker = new_client()
+                return error(asker.allocate, *origin) is None and error(asker.refresh, 0) is None
+            wait_until(is_served, 20, "the realm of the database")
+
+            zoe = new_client()
+            zoe.allocate(*origin)
+            check(zoe.challenge[stun.REALM] == other.encode(), "a challenge of another realm")
+            wait_until(lambda: error(zoe.create_permission, ("127.0.0.9", 9)) is None, 20,
+                       "the realm's peers")
+            wait_until(lambda: error(new_client().allocate, *origin) == 486, 20, "its user's quota")
+            wait_until(lambda: THIRD_PARTY_AUTHORIZATION in challenge(new_client(), origin), 20,
+                       "its OAuth key")
+
+            udp = sockets.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            udp.bind(("127.0.0.1", 0))
+            dora = TurnClient(udp, server.endpoint().address, *DORA)
+            dora.allocate()
+            check(THIRD_PARTY_AUTHORIZATION not in dora.challenge, "a token of another realm")
+            check(error(dora.create_permission, ("127.0.0.9", 9)) == 403, "peers of another realm")
+
+            database.set_realm_options(other, user_quota=3)
+            wait_until(lambda: error(new_client().allocate, *origin) is None, 20, "another quota")
+            server.stop()
+
+
+def challenge(client, attributes):
+    """What a client is told before it has said who it is."""
+    try:
+        client.allocate(*attributes)
+    except TurnError:
+        pass
+    return client.challenge
 
 
 def survives(kind):
@@ -253,6 +323,7 @@ def webhook_over_tls():
 CASES = {
     "sqlite": lambda: authenticates(Sqlite),
     "sqlite-managed": lambda: is_managed(Sqlite, True),
+    "sqlite-realms": sqlite_realms,
     "sqlite-sha256": sqlite_with_sha256,
     "sqlite-gone": lambda: survives(Sqlite),
     "postgresql": lambda: authenticates(Postgresql),

@@ -206,17 +206,20 @@ class RelayWorldForFuzzing {
   PortPools tcp_ports_{{at("203.0.113.10:0").ip}, {50'000, 50'099}, random_};
   QuotaLedger quota_{QuotaLimits{}};
   // Without passwords the bytes themselves reach every method.
-  Authenticator authenticator_{
-      {.realm = "example.org", .required = false, .nonce = {.keys = {NonceKey{}}}}, {}, {}, {}};
-  PeerPolicy policy_{PeerPolicy::Settings{}};
+  Realms realms_{
+      std::make_shared<const Authenticator>(
+          Authenticator::Settings{
+              .realm = "example.org", .required = false, .nonce = {.keys = {NonceKey{}}}},
+          nullptr, nullptr, std::vector<std::shared_ptr<UserDirectory>>{}),
+      std::make_shared<const PeerPolicy>(PeerPolicy::Settings{})};
   Sockets sockets_;
   TcpConnections connections_;
   Answers answers_;
   NoOthers others_;
   RelayObserver observer_;
   Relay relay_{small_tables(),
-               {authenticator_, policy_, quota_, ports_, sockets_, answers_, others_, observer_,
-                random_, TcpRelaying{tcp_ports_, connections_}},
+               {realms_, quota_, ports_, sockets_, answers_, others_, observer_, random_,
+                TcpRelaying{tcp_ports_, connections_}},
                now_};
 };
 

@@ -130,6 +130,14 @@ class Sqlite(Database):
     def add_secret(self, realm, secret):
         self._admin("-s", secret, "-r", realm)
 
+    def set_realm_options(self, realm, **options):
+        """coturn's max_bps, total_quota and user_quota."""
+        for name, value in options.items():
+            self._admin("-g", "--" + name.replace("_", "-"), str(value), "-r", realm)
+
+    def add_origin(self, origin, realm):
+        self._admin("-O", "-o", origin, "-r", realm)
+
     def sql(self, text):
         import sqlite3
         with sqlite3.connect(self.file) as connection:

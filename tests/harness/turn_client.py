@@ -74,6 +74,11 @@ class TurnClient:
     def udp(self):
         return self.transport.socket
 
+    @property
+    def challenge(self):
+        """The last 401 or 438."""
+        return self._challenge
+
     def binding(self):
         answer = self._transact(stun.BINDING, [], signed=False)
         return answer.address(stun.XOR_MAPPED_ADDRESS)

@@ -4,7 +4,8 @@ import re
 import packages
 from packages import check, need, run
 
-CONFFILES = {"/etc/uturn/uturn.yaml", "/etc/logrotate.d/uturn", "/etc/ufw/applications.d/uturn"}
+CONFFILES = {"/etc/uturn/uturn.yaml", "/etc/fail2ban/filter.d/uturn.conf",
+             "/etc/logrotate.d/uturn", "/etc/ufw/applications.d/uturn"}
 # A sanitized build is neither hardened nor linked as the one of `make package`.
 OF_THE_BUILD = "hardening-no-pie,hardening-no-bindnow,hardening-no-relro,hardening-no-fortify-functions"
 

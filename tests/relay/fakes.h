@@ -150,20 +150,22 @@ class FakeShards final : public OtherShards {
     std::string username;
     PendingId waiting;
     bool is_to_yield = false;
+    RealmId realm{};
   };
   FakeShards(uint8_t self, std::deque<Question>& questions) : self_(self), questions_(questions) {}
   void fill_up(bool is_full) { is_full_ = is_full; }
-  bool ask_for_reservation(uint8_t shard, uint64_t token, std::string_view username,
+  bool ask_for_reservation(uint8_t shard, uint64_t token, std::string_view owner,
                            PendingId waiting) override {
     EXPECT_NE(shard, self_) << "a shard asks itself";
     if (is_full_) return false;
-    questions_.push_back({self_, shard, token, std::string{username}, waiting});
+    questions_.push_back({self_, shard, token, std::string{owner}, waiting});
     return true;
   }
-  bool ask_to_yield(uint8_t shard, std::string_view quota_id, PendingId waiting) override {
+  bool ask_to_yield(uint8_t shard, std::string_view quota_id, RealmId realm,
+                    PendingId waiting) override {
     EXPECT_NE(shard, self_) << "a shard asks itself";
     if (is_full_) return false;
-    questions_.push_back({self_, shard, 0, std::string{quota_id}, waiting, true});
+    questions_.push_back({self_, shard, 0, std::string{quota_id}, waiting, true, realm});
     return true;
   }
   void expect_shortcuts_to(uint8_t shard) override {
@@ -188,6 +190,11 @@ class FakeObserver final : public RelayObserver {
   std::vector<EndReason> ended;
   void on_peer_denied(const PeerDecision& decision) override { denied.push_back(decision); }
   void on_auth_failure(AuthFailure why, const ClientAddress&) override { failures.push_back(why); }
+  std::vector<std::string> failed_logins;  ///< user and realm
+  void on_failed_login(AuthFailure, const ClientAddress&, std::string_view username,
+                       std::string_view realm) override {
+    failed_logins.push_back(std::string{username} + " of " + std::string{realm});
+  }
   void on_ports_exhausted(AddressFamily family) override { exhausted.push_back(family); }
   void on_allocation_ended(const Allocation&, EndReason why) override { ended.push_back(why); }
 };

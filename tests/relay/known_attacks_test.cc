@@ -109,17 +109,17 @@ TEST(KnownAttacks, GhsaF6hcQuotaBelongsToTheAllocationHoweverItEnds) {
   auto& alice = relay.client("192.0.2.1:4000");
   alice.allocate();
   alice.refresh(0);  // deleted
-  EXPECT_EQ(relay.quota.held_by("alice"), 0u);
+  EXPECT_EQ(relay.quota.held_by("alice", "example.org"), 0u);
   alice.allocate();
   relay.passes(601s);  // expired
-  EXPECT_EQ(relay.quota.held_by("alice"), 0u);
+  EXPECT_EQ(relay.quota.held_by("alice", "example.org"), 0u);
   alice.allocate();
   relay.passes_unswept(601s);  // expired and found so by the next request
   EXPECT_TRUE(alice.allocate().is_success());
   relay.sockets().exhaust(true);
   alice.refresh(0);
   EXPECT_EQ(alice.allocate().error(), 508);  // never began
-  EXPECT_EQ(relay.quota.held_by("alice"), 0u);
+  EXPECT_EQ(relay.quota.held_by("alice", "example.org"), 0u);
 }
 
 TEST(KnownAttacks, Ghsa4g7cUsernamesAreNoFormats) {

@@ -203,10 +203,12 @@ TEST(Drain, AStrangerIsChallengedFirst) {
 TEST(Reload, OtherUsersPeersAndLimitsCountFromThenOnAndCallsGoOn) {
   auto users = std::make_shared<StaticUsers>("example.org");
   users->add_password("bob", "secret of bob");
-  const Authenticator only_bob({.realm = "example.org", .nonce = {.keys = {nonce_key(1)}}}, users,
-                               nullptr, {});
-  const PeerPolicy other_peers(
-      PeerPolicy::Settings{.allow = {*AddressRange::parse("192.0.2.0/24")}});
+  const Realms only_bob(
+      std::make_shared<const Authenticator>(
+          Authenticator::Settings{.realm = "example.org", .nonce = {.keys = {nonce_key(1)}}}, users,
+          nullptr, std::vector<std::shared_ptr<UserDirectory>>{}),
+      std::make_shared<const PeerPolicy>(
+          PeerPolicy::Settings{.allow = {*AddressRange::parse("192.0.2.0/24")}}));
   TestRelay relay;
   auto& alice = relay.client("192.0.2.1:4000", "alice");
   alice.allocate();
@@ -215,7 +217,8 @@ TEST(Reload, OtherUsersPeersAndLimitsCountFromThenOnAndCallsGoOn) {
   RelaySettings settings;
   settings.limits.channels_per_allocation = 1;
   settings.software = "other";
-  relay.at().reload(settings, only_bob, other_peers);
+  relay.at().reload(settings);
+  relay.at().serve(only_bob);
 
   alice.channel_data(0x4000, "on it goes");
   EXPECT_EQ(relay.sent_to_peer().data, "on it goes");
@@ -228,14 +231,10 @@ TEST(Reload, OtherUsersPeersAndLimitsCountFromThenOnAndCallsGoOn) {
 
 TEST(Reload, AnswersAreBudgetedAnew) {
   TestRelay relay;
-  auto users = std::make_shared<StaticUsers>("example.org");
-  const Authenticator authenticator({.realm = "example.org", .nonce = {.keys = {nonce_key(1)}}},
-                                    users, nullptr, {});
-  const PeerPolicy policy(PeerPolicy::Settings{});
   RelaySettings settings;
   settings.limits.answers_burst = 2;
   settings.limits.answers_per_second = 1;
-  relay.at().reload(settings, authenticator, policy);
+  relay.at().reload(settings);
   auto& alice = relay.client("192.0.2.1:4000");
   EXPECT_FALSE(alice.binding().is_none());
   EXPECT_FALSE(alice.binding().is_none());

@@ -129,8 +129,8 @@ TEST(QuotaRaces, AcrossShardsNeverExceedTheLimit) {
           break;
       }
       while (!client.hears_nothing()) (void)client.received();
-      EXPECT_LE(relay.quota.held_by("alice"), 3u) << "seed " << seed;
-      EXPECT_LE(relay.quota.held_by("bob"), 3u) << "seed " << seed;
+      EXPECT_LE(relay.quota.held_by("alice", "example.org"), 3u) << "seed " << seed;
+      EXPECT_LE(relay.quota.held_by("bob", "example.org"), 3u) << "seed " << seed;
     }
   }
 }

@@ -80,7 +80,7 @@ Message TestClient::request(Method method, const Body& body) {
 }
 
 std::vector<uint8_t> TestClient::signed_bytes(Method method, const Body& body) {
-  if (nonce_.empty() && !relay_.authenticator_->is_required()) {
+  if (nonce_.empty() && !relay_.is_authenticating()) {
     nonce_ = "none";
   } else if (nonce_.empty()) {
     const Message challenge = unsigned_request(Method::allocate);
@@ -94,7 +94,7 @@ std::vector<uint8_t> TestClient::signed_bytes(Method method, const Body& body) {
   std::vector<uint8_t> bytes(65'535);
   MessageBuilder builder(bytes, method, MessageClass::request, relay_.next_transaction());
   if (body) body(builder);
-  if (relay_.authenticator_->is_required()) prove(builder);
+  if (relay_.is_authenticating()) prove(builder);
   CHECK(!builder.overflowed());
   bytes.resize(builder.size());
   return bytes;
@@ -118,12 +118,12 @@ void TestClient::has_token(std::chrono::seconds lifetime) {
 Key TestClient::key() const {
   if (session_key_) return *session_key_;
   return Key::derive(by_sha256_ ? PasswordAlgorithm::sha256 : PasswordAlgorithm::md5, username_,
-                     "example.org", password_);
+                     realm_, password_);
 }
 
 void TestClient::prove(MessageBuilder& builder) {
   builder.add_text(AttributeType::username, username_)
-      .add_text(AttributeType::realm, "example.org")
+      .add_text(AttributeType::realm, realm_)
       .add_text(AttributeType::nonce, nonce_);
   if (!token_.empty()) builder.add(AttributeType::access_token, token_);
   if (by_sha256_) {

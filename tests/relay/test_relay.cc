@@ -3,6 +3,8 @@
 
 #include <numeric>
 
+#include "auth/origin.h"
+
 namespace uturn {
 namespace {
 
@@ -30,6 +32,18 @@ PeerPolicy::Settings policy_of(const TestSettings& settings) {
   }
   policy.local_addresses = ips(settings.relay_addresses);
   return policy;
+}
+
+Realm other_realm(TestSettings settings, const NonceKey& nonce_key) {
+  settings.allow = *settings.other_realm_allows;
+  auto users = std::make_shared<StaticUsers>("other.example");
+  users->add_password("alice", "secret of alice");
+  users->add_password("zoe", "secret of zoe");
+  Authenticator::Settings authentication{
+      .realm = "other.example", .nonce = {.keys = {nonce_key}}, .id = kOtherRealm};
+  return {std::make_shared<const Authenticator>(std::move(authentication), users, nullptr,
+                                                std::vector<std::shared_ptr<UserDirectory>>{}),
+          std::make_shared<const PeerPolicy>(policy_of(settings))};
 }
 
 /// A packet whose bytes end where its block ends.
@@ -139,8 +153,15 @@ TestRelay::TestRelay(TestSettings settings)
         std::make_shared<ListedTokenKeys>(std::vector<TokenKey>{token_key()});
   }
   authenticator_ =
-      std::make_unique<Authenticator>(std::move(authentication), users, rest, directories);
-  policy_ = std::make_unique<PeerPolicy>(policy_of(settings));
+      std::make_shared<const Authenticator>(std::move(authentication), users, rest, directories);
+  policy_ = std::make_shared<const PeerPolicy>(policy_of(settings));
+  Realms::Settings realms;
+  realms.by_id.push_back({authenticator_, policy_});
+  if (settings.other_realm_allows) {
+    realms.by_id.push_back(other_realm(settings, nonce_key));
+    realms.by_origin.emplace(canonical_origin(kOtherOrigin), kOtherRealm);
+  }
+  realms_ = std::make_unique<const Realms>(std::move(realms));
 
   for (uint8_t i = 0; i < settings.shards; ++i) {
     RelaySettings of_shard = settings.relay;
@@ -153,8 +174,8 @@ TestRelay::TestRelay(TestSettings settings)
                 nullptr,
                 0};
     shard.sockets->number_handles_from(i * 1'000'000);
-    RelayWorld world{*authenticator_, *policy_,      quota,    ports, *shard.sockets,
-                     *shard.answers,  *shard.others, observer, random};
+    RelayWorld world{*realms_,       quota,         ports,    *shard.sockets,
+                     *shard.answers, *shard.others, observer, random};
     if (settings.relays_tcp) world.tcp.emplace(TcpRelaying{tcp_ports, *shard.tcp_sockets});
     shard.relay = std::make_unique<Relay>(of_shard, world, now);
     shards_.push_back(std::move(shard));
@@ -167,6 +188,14 @@ TestRelay::~TestRelay() {
   EXPECT_EQ(ports.taken(), 0u) << "ports were lost";
   EXPECT_EQ(tcp_ports.taken(), 0u) << "TCP ports were lost";
   EXPECT_EQ(quota.held(), 0u) << "a quota was not given back";
+}
+
+bool TestRelay::is_authenticating() const { return authenticator_->is_required(); }
+
+void TestRelay::serves_default_realm_alone() {
+  auto alone = std::make_unique<const Realms>(authenticator_, policy_);
+  for (Shard& shard : shards_) shard.relay->serve(*alone);
+  realms_ = std::move(alone);
 }
 
 void TestRelay::close_all() {
@@ -296,7 +325,7 @@ void TestRelay::shards_answer() {
     const FakeShards::Question question = questions_.front();
     questions_.pop_front();
     if (question.is_to_yield) {
-      (void)at(question.shard).make_room_for(question.username, now);
+      (void)at(question.shard).make_room_for(question.username, question.realm, now);
       shards_[question.asker].answers->take_back();
       last_drop_.reset();
       carry_out(question.asker, at(question.asker).on_yielded(question.waiting, now));

@@ -6,6 +6,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,6 +37,9 @@ struct ToPeer {
   IpFields ip;
 };
 
+inline constexpr RealmId kOtherRealm{1};
+inline constexpr std::string_view kOtherOrigin = "https://Other.example";
+
 /// What a test may want otherwise. alice and bob are static users, carol and dave known to the slow
 /// directory only; everybody's password is "secret of NAME".
 struct TestSettings {
@@ -53,6 +57,9 @@ struct TestSettings {
                                  "2001:db8::/32"};
   std::vector<std::string> deny{};
   std::vector<std::string> own_services{"203.0.113.10:3478", "[2001:db8:feed::10]:3478"};
+  /// Where there is another realm, other.example, to whom its users alice and zoe may send.
+  /// kOtherOrigin is its.
+  std::optional<std::vector<std::string>> other_realm_allows{};
   uint8_t shards = 1;
   uint64_t seed = 1;
 };
@@ -97,6 +104,8 @@ class TestClient {
 
   void signs_by_sha256() { by_sha256_ = true; }
   void is_now(std::string username) { username_ = std::move(username); }
+  void logs_in_to(std::string realm) { realm_ = std::move(realm); }
+  void comes_by_listener_of(RealmId realm) { arrival_.realm = realm; }
   void has_password(std::string password) { password_ = std::move(password); }
   void has_token(std::chrono::seconds lifetime);  ///< a new one, with a session key of its own
   void has_no_token() { token_.clear(); }         ///< the session key stays
@@ -116,6 +125,7 @@ class TestClient {
   Arrival arrival_;
   std::string username_;
   std::string password_;
+  std::string realm_ = "example.org";
   uint8_t shard_;
   bool by_sha256_ = false;
   std::string nonce_;
@@ -177,6 +187,8 @@ class TestRelay {
   FakeTcpSockets& tcp_sockets(uint8_t shard = 0) { return *shards_[shard].tcp_sockets; }
   FakeShards& others(uint8_t shard = 0) { return *shards_[shard].others; }
   void close_all();
+  /// As if the configuration had been read again, without the other realm.
+  void serves_default_realm_alone();
   bool shortcuts_are_full = false;  ///< those to other shards: the kernel's way is left
   uint32_t through_the_kernel = 0;  ///< datagrams from one relay socket of ours to another
 
@@ -211,8 +223,10 @@ class TestRelay {
   void move_clock(Duration duration);
   TransactionId next_transaction();
 
-  std::unique_ptr<Authenticator> authenticator_;
-  std::unique_ptr<PeerPolicy> policy_;
+  bool is_authenticating() const;
+  std::unique_ptr<const Realms> realms_;
+  std::shared_ptr<const Authenticator> authenticator_;
+  std::shared_ptr<const PeerPolicy> policy_;
   std::vector<Shard> shards_;
   std::deque<FakeShards::Question> questions_;
   std::vector<std::unique_ptr<TestClient>> clients_;

@@ -44,7 +44,6 @@ TEST(ConfigReference, ItsValuesAreTheBuiltInDefaults) {
   EXPECT_EQ(problem_of(read), "");
   EXPECT_EQ(print_config(read.config), print_config(Config{}));
   for (const ConfigKey& key : config_keys()) {
-    if (key.shape == ConfigKey::Shape::unserved) continue;
     EXPECT_EQ(std::ranges::count(read.used, key.path), 1) << key.path << " is not set by the file";
   }
 }
@@ -79,7 +78,7 @@ server:
   drain_timeout: 5m
   batch_wait: 50us
   busy_poll: 20us
-listeners: ["udp://127.0.0.1:0"]
+listeners: ["udp://127.0.0.1:0", {uri: "tcp://127.0.0.1:0", realm: a.example}]
 relay:
   addresses: [192.0.2.1, "2001:db8::1"]
   external: [198.51.100.1/192.0.2.1]
@@ -114,6 +113,14 @@ auth:
     server_name: turn.example.org
     keys: [{kid: north, key: "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=", expires: 2027-07-01}]
   end_at_expiry: true
+realms:
+  a.example:
+    users: {zoe: {password: secret}}
+    secrets: [secret, {secret: other, class: guest}]
+    origins: ["https://a.example"]
+    limits: {allocations: 41, allocations_per_user: 42, bandwidth: 43Mbit/s,
+             bandwidth_per_user: 44Mbit/s, bandwidth_per_allocation: 45kbit/s}
+    peers: {allow: [10.1.0.0/16], deny: [203.0.113.8]}
 limits:
   allocations: 11
   allocations_per_user: 12
@@ -163,7 +170,8 @@ admin:
   {socket: /tmp/admin.sock, listen: 127.0.0.1:9642, token: correct horse battery,
    certificate: /tmp/d.pem, key: /tmp/d.key}
 metrics: {listen: none, coturn_names: true, top_users: 3}
-log: {level: off, levels: [auth=debug, tls=off], format: json, privacy: none, file: /tmp/uturn.log}
+log: {level: off, levels: [auth=debug, tls=off], format: json, privacy: none,
+      failed_logins: true, file: /tmp/uturn.log}
 )";
 
 TEST(ConfigReference, EachKeySetsItsOwnMemberAndIsPrintedBack) {
@@ -179,9 +187,26 @@ TEST(ConfigReference, EachKeySetsItsOwnMemberAndIsPrintedBack) {
     EXPECT_THAT(printed, ::testing::HasSubstr(": " + std::to_string(number) + "\n"));
   }
   for (const char* text :
-       {": 31s\n", ": 32s\n", ": 33s\n", ": 6s\n", ": 8s\n", ": 36s\n", ": 24s\n", ": 25s\n",
-        ": 26s\n", ": 27ms\n", ": 129KiB\n", "certificate: /tmp/a.pem\n", "key: /tmp/a.key\n",
-        "ca: /tmp/c.pem\n", "on_failure: open\n",
+       {": 31s\n",
+        ": 32s\n",
+        ": 33s\n",
+        ": 6s\n",
+        ": 8s\n",
+        ": 36s\n",
+        ": 24s\n",
+        ": 25s\n",
+        ": 26s\n",
+        ": 27ms\n",
+        ": 129KiB\n",
+        "certificate: /tmp/a.pem\n",
+        "key: /tmp/a.key\n",
+        "[\"udp://127.0.0.1:0\", {uri: \"tcp://127.0.0.1:0\", realm: a.example}]\n",
+        "{allocations: 41, allocations_per_user: 42, bandwidth: 43Mbit/s, bandwidth_per_user: "
+        "44Mbit/s, bandwidth_per_allocation: 45kbit/s}\n",
+        "origins: [\"https://a.example:443\"]\n",
+        "peers: {allow: [10.1.0.0/16], deny: [203.0.113.8]}\n",
+        "ca: /tmp/c.pem\n",
+        "on_failure: open\n",
         "- {certificate: /tmp/b.pem, key: /tmp/b.key}\n"}) {
     EXPECT_THAT(printed, ::testing::HasSubstr(text));
   }
@@ -192,6 +217,10 @@ TEST(ConfigReference, WhatIsPrintedCanBeReadAndIsTheSame) {
   config.auth = {};  // masked secrets do not come back
   config.admin.token = {};
   config.credentials.keys.clear();
+  for (auto& [name, realm] : config.realms) {
+    realm.users.clear();
+    realm.secrets.clear();
+  }
   const ReadConfig again = read_yaml(print_config(config));
   EXPECT_EQ(problem_of(again), "");
   EXPECT_EQ(print_config(again.config), print_config(config));

@@ -213,10 +213,39 @@ INSTANTIATE_TEST_SUITE_P(
                 "'uturn.log'"}));
 
 INSTANTIATE_TEST_SUITE_P(
+    Realms, ConfigYamlMistake,
+    testing::Values(
+        Mistake{"realms: [a]\n",
+                "uturn.yaml:1: realms: expected a map, like {example.com: {secrets: [\"...\"]}}"},
+        Mistake{"realms: {a.example: 5}\n",
+                "uturn.yaml:1: realms.a.example: expected a map of its keys"},
+        Mistake{"realms:\n  a.example:\n    user: {}\n",
+                "uturn.yaml:3: realms.a.example.user: unknown key; did you mean users?"},
+        Mistake{"realms:\n  a.example:\n    database: x\n",
+                "uturn.yaml:3: realms.a.example.database: unknown key; a realm has users, secrets, "
+                "origins, limits and peers"},
+        Mistake{"realms: {a.example: {users: {zoe: {}}}}\n",
+                "uturn.yaml:1: realms.a.example.users.zoe: expected {password: \"...\"} or {key: "
+                "0x...}"},
+        Mistake{"realms: {a.example: {secrets: [\"\"]}}\n",
+                "uturn.yaml:1: realms.a.example.secrets[1]: expected a secret, not an empty text"},
+        Mistake{"realms: {a.example: {limits: {allocations: many}}}\n",
+                "uturn.yaml:1: realms.a.example.limits.allocations: expected a number from 0 to "
+                "4294967295"},
+        Mistake{"realms: {a.example: {peers: {alow: []}}}\n",
+                "uturn.yaml:1: realms.a.example.peers.alow: unknown key; did you mean allow?"},
+        Mistake{"realms: {a.example: {origins: [a.example]}}\n",
+                "uturn.yaml:1: realms.a.example.origins[1]: expected an origin of at most 255 "
+                "bytes, like https://meet.example.org"},
+        Mistake{"listeners: [{uri: \"udp://127.0.0.1:0\", relm: x}]\n",
+                "uturn.yaml:1: listeners[1].relm: unknown key; a listener has uri and realm"},
+        Mistake{"listeners: [{realm: x}]\n",
+                "uturn.yaml:1: listeners[1]: expected a URI, or {uri: udp://ADDRESS:PORT, realm: "
+                "NAME}"}));
+
+INSTANTIATE_TEST_SUITE_P(
     NotInThisVersion, ConfigYamlMistake,
     testing::Values(
-        Mistake{"realms: {a.example: {}}\n",
-                "uturn.yaml:1: realms: further realms are not in this version"},
         Mistake{"metrics: {listen: \"127.0.0.1\"}\n",
                 "uturn.yaml:1: metrics.listen: expected IP:PORT or none; found '127.0.0.1'"},
         Mistake{"log: {levels: [auth]}\n",

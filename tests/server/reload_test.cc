@@ -111,5 +111,19 @@ TEST(Reload, WhatQuickStartMadeUpGoesOn) {
   EXPECT_THAT(find_changes(running, again.config), IsEmpty());
 }
 
+TEST(Reload, RealmsChangeLiveAndByName) {
+  const TemporaryDirectory directory;
+  const std::string file =
+      directory.write("a.yaml", "realms: {a: {users: {zoe: {password: x}}}, b: {secrets: [s]}}\n");
+  const Config running = served_with({"-c", file});
+  directory.write("a.yaml",
+                  "realms: {b: {secrets: [other]}, c: {peers: {deny: [192.0.2.1]}},\n"
+                  "         d: {users: {zoe: {password: x}}}}\n");
+  const ReadAgain again = read_again(running, process_value_sources());
+  const auto changes = find_changes(running, again.config);
+  EXPECT_THAT(keys_of(changes), ElementsAre("realms.a", "realms.b", "realms.c", "realms.d"));
+  for (const ConfigChange& change : changes) EXPECT_FALSE(change.needs_restart) << change.key;
+}
+
 }  // namespace
 }  // namespace uturn

@@ -13,7 +13,7 @@ namespace uturn {
 namespace {
 
 ReservationClaim claim(uint8_t from, uint64_t token) {
-  return {.from = from, .waiting = {}, .token = token, .username = "alice"};
+  return {.from = from, .waiting = {}, .token = token, .owner = "alice"};
 }
 
 std::vector<uint64_t> tokens_for(ShardChannel& channel, uint8_t shard) {
@@ -44,7 +44,7 @@ TEST(ShardChannel, AFullRingGivesTheMessageBack) {
   const auto refused = channel.send(0, 1, claim(0, 4'711));
   ASSERT_TRUE(refused);
   EXPECT_EQ(std::get<ReservationClaim>(*refused).token, 4'711U);
-  EXPECT_EQ(std::get<ReservationClaim>(*refused).username, "alice");
+  EXPECT_EQ(std::get<ReservationClaim>(*refused).owner, "alice");
 
   // Another sender's ring has room.
   EXPECT_FALSE(channel.send(1, 1, claim(1, 1)));

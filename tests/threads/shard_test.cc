@@ -34,12 +34,11 @@ class TwoShards {
       ShardSettings settings;
       settings.relay.shard = i;
       settings.relay.shards = 2;
-      shards_[i] = std::make_unique<Shard>(std::move(settings),
-                                           SharedWorld{policy_, quota_, ports_, channel_, events_,
-                                                       shortcuts_, tcp_ports_, connections_},
-                                           make_authenticator(config_, {key}),
-                                           std::make_unique<CsprngRandom>(),
-                                           make_epoll_loop({.max_sockets = 64}));
+      shards_[i] = std::make_unique<Shard>(
+          std::move(settings),
+          SharedWorld{quota_, ports_, channel_, events_, shortcuts_, tcp_ports_, connections_},
+          std::make_unique<Realms>(make_authenticator(config_, {key}), policy_),
+          std::make_unique<CsprngRandom>(), make_epoll_loop({.max_sockets = 64}));
       UdpSocketSpec spec;
       spec.kind = SocketKind::listener;
       spec.address = {*IpAddress::parse("127.0.0.1"), 0, 0};
@@ -76,7 +75,8 @@ class TwoShards {
 
  private:
   Config config_;
-  PeerPolicy policy_{PeerPolicy::Settings{}};
+  std::shared_ptr<const PeerPolicy> policy_ =
+      std::make_shared<const PeerPolicy>(PeerPolicy::Settings{});
   QuotaLedger quota_{QuotaLimits{}};
   SharedPorts ports_;
   SharedPorts tcp_ports_;

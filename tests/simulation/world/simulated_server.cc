@@ -39,7 +39,7 @@ SimulatedServer::SimulatedServer(VirtualNetwork& network, const ServerSpec& spec
     : network_(network),
       spec_(spec),
       port_random_(network.random().next_u64()),
-      policy_(policy_settings(spec)),
+      policy_(std::make_shared<const PeerPolicy>(policy_settings(spec))),
       quota_({spec.limits.allocations, spec.limits.allocations_per_user, 0}),
       ports_(relay_ips(spec.relay_addresses), spec.ports, port_random_),
       tcp_ports_(relay_ips(spec.relay_addresses), spec.ports, port_random_),
@@ -62,9 +62,9 @@ SimulatedServer::SimulatedServer(VirtualNetwork& network, const ServerSpec& spec
     settings.dtls.answers = settings.relay.limits;
     shards_.push_back(std::make_unique<Shard>(
         settings,
-        SharedWorld{policy_, quota_, ports_, channel_, events_, shortcuts_, tcp_ports_,
-                    connections_},
-        authenticator(directories_.back(), spec.asks_for_passwords),
+        SharedWorld{quota_, ports_, channel_, events_, shortcuts_, tcp_ports_, connections_},
+        std::make_unique<Realms>(authenticator(directories_.back(), spec.asks_for_passwords),
+                                 policy_),
         std::make_unique<SeededRandom>(network.random().next_u64()), std::move(loop)));
     UdpSocketSpec listener_spec;
     listener_spec.kind = SocketKind::listener;

@@ -59,7 +59,7 @@ class SimulatedServer {
   VirtualNetwork& network_;
   ServerSpec spec_;
   SeededRandom port_random_;
-  PeerPolicy policy_;
+  std::shared_ptr<const PeerPolicy> policy_;
   QuotaLedger quota_;
   PortPools ports_;
   PortPools tcp_ports_;

@@ -1,0 +1,101 @@
+# Two realms in one server, with turnutils_uclient: by listener, by origin, and changed by a reload.
+#
+#   realms.py --server PATH --io uring|epoll CASE
+import os
+import signal
+import socket
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "harness"))
+import cases
+from processes import check, wait_until
+from server import PASSWORD, USER
+from turn_client import TurnClient, TurnError
+from turnutils import EchoPeer, expect_no_loss, uclient
+
+FLAGS = ["--relay-ip", "127.0.0.1", "--channels", "rfc5766", "--allow-peer", "127.0.0.0/8"]
+ZOE = ("-u", "zoe", "-w", "a password")
+OTHER = ('realms={other.example: {users: {zoe: {password: a password}}, secrets: [hush],'
+         ' origins: ["https://meet.other.example"], limits: {allocations: 12}}}')
+LISTENERS = 'listeners=["udp://127.0.0.1:0", {uri: "udp://127.0.0.1:0", realm: other.example}]'
+ORIGIN = ("-o", "https://MEET.other.example:443")
+
+
+class AtListener:
+    """The server, for clients of one of its listeners."""
+
+    def __init__(self, server, index):
+        self._server = server
+        self._endpoint = server.endpoints[index]
+
+    def endpoint(self, *_):
+        return self._endpoint
+
+    def __getattr__(self, name):
+        return getattr(self._server, name)
+
+
+def error_of(server, name, password, index=0):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        udp.bind(("127.0.0.1", 0))
+        client = TurnClient(udp, server.endpoints[index].address, name, password)
+        try:
+            client.allocate()
+            client.refresh(0)
+        except TurnError as error:
+            return error.code
+    return None
+
+
+def by_listener():
+    with cases.start_server((), [*FLAGS, "--set", LISTENERS, "--set", OTHER]) as server, \
+            EchoPeer(server) as peer:
+        to_peer = ["-n", "10", "-e", "127.0.0.1", "-r", str(peer.port)]
+        expect_no_loss(AtListener(server, 0), *to_peer)
+        expect_no_loss(AtListener(server, 1), *to_peer, credentials=ZOE)
+        expect_no_loss(AtListener(server, 1), *to_peer, credentials=("-u", "bob", "-W", "hush"))
+        check(error_of(server, USER, PASSWORD, 1) == 401, "a user of the default realm came in")
+        check(error_of(server, "zoe", "a password", 0) == 401, "zoe came in by the other listener")
+        server.stop()
+
+
+def by_origin():
+    with cases.start_server(("udp://127.0.0.1:0",), [*FLAGS, "--set", OTHER]) as server, \
+            EchoPeer(server) as peer:
+        to_peer = ["-n", "10", "-e", "127.0.0.1", "-r", str(peer.port)]
+        expect_no_loss(server, *ORIGIN, *to_peer, credentials=ZOE)
+        expect_no_loss(server, *to_peer)
+        # Each client of turnutils has at least two allocations, of the realm's twelve.
+        status, output = uclient(server, *ORIGIN, "-m", "8", *to_peer, credentials=ZOE)
+        check(status != 0 and "486" in output, f"the realm's quota: {status}\n{output}")
+        log = server.stop()
+        check('realm=other.example' in log, f"no record of the realm:\n{log}")
+
+
+def is_reloaded():
+    def write(file, *realms):
+        with open(file, "w") as to:
+            to.write("realms:\n  other.example:\n    origins: [\"https://meet.other.example\"]\n"
+                     "    users: {zoe: {password: a password}}\n" if realms else "realms: {}\n")
+
+    with tempfile.TemporaryDirectory(prefix="uturn-realms-") as directory:
+        os.chmod(directory, 0o755)
+        file = os.path.join(directory, "uturn.yaml")
+        write(file)
+        with cases.start_server(("udp://127.0.0.1:0",), [*FLAGS, "-c", file]) as server, \
+                EchoPeer(server) as peer:
+            to_peer = ["-n", "10", "-e", "127.0.0.1", "-r", str(peer.port)]
+            write(file, "other.example")
+            server.signal(signal.SIGHUP)
+            wait_until(lambda: "the configuration was reloaded" in server.log(), 10, "the reload")
+            expect_no_loss(server, *ORIGIN, *to_peer, credentials=ZOE)
+            expect_no_loss(server, *to_peer)
+            check("a password" not in server.stop(), "a password was logged")
+
+
+cases.run_cases({
+    "by-listener": by_listener,
+    "by-origin": by_origin,
+    "reloaded": is_reloaded,
+})
