@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "auth/address_range.h"
@@ -63,6 +64,11 @@ class ClientStreams {
   /// The listener's tag is its number here, from 0.
   void add_listener(TakesPlain plain, RealmId realm) { listeners_.push_back({plain, realm}); }
   size_t listeners() const { return listeners_.size(); }
+  /// For connections whose first bytes come from now on.
+  void set_plain(std::span<const TakesPlain> of_listeners) {
+    CHECK(of_listeners.size() == listeners_.size());
+    listeners_.assign(of_listeners.begin(), of_listeners.end());
+  }
   /// For handshakes that begin from now on.
   void set_tls_context(std::shared_ptr<const TlsContext> context) {
     settings_.tls = std::move(context);
@@ -70,10 +76,7 @@ class ClientStreams {
 
   /// Other settings from here on, for the connections that there are as well; the certificates are
   /// no part of them.
-  void reload(StreamSettings settings) {
-    settings.tls = std::move(settings_.tls);
-    settings_ = std::move(settings);
-  }
+  void reload(StreamSettings settings);
 
   // What the loop brings.
   void on_accepted(const AcceptedStream& accepted);

@@ -3,6 +3,15 @@
 
 namespace uturn {
 
+// Whoever has waited for longer than it may from now on is done with in the next pass.
+void ClientStreams::reload(StreamSettings settings) {
+  settings.tls = std::move(settings_.tls);
+  settings_ = std::move(settings);
+  for (const auto& client : by_slot_) {
+    if (client != nullptr) set_deadline(*client);
+  }
+}
+
 void ClientStreams::wait_for(ClientStream& client, ClientWait what) {
   client.wait = what;
   client.waits_since = shared_.now.monotonic;

@@ -6,8 +6,9 @@
 namespace uturn {
 namespace {
 
-bool take_one(std::atomic<uint32_t>& count, uint32_t limit) {
-  if (count.fetch_add(1, std::memory_order_relaxed) < limit) return true;
+bool take_one(std::atomic<uint32_t>& count, const std::atomic<uint32_t>& limit) {
+  const uint32_t most = limit.load(std::memory_order_relaxed);
+  if (count.fetch_add(1, std::memory_order_relaxed) < most) return true;
   count.fetch_sub(1, std::memory_order_relaxed);
   return false;
 }
@@ -44,12 +45,18 @@ HandshakeLease::~HandshakeLease() {
   if (limits_ != nullptr) limits_->handshakes_.fetch_sub(1, std::memory_order_relaxed);
 }
 
+void ConnectionLimits::set_limits(const Settings& settings) {
+  most_connections_ = settings.connections;
+  most_per_source_ = settings.connections_per_source;
+  most_handshakes_ = settings.handshakes;
+}
+
 ConnectionLease ConnectionLimits::take_connection() {
-  return take_one(connections_, settings_.connections) ? ConnectionLease{this} : ConnectionLease{};
+  return take_one(connections_, most_connections_) ? ConnectionLease{this} : ConnectionLease{};
 }
 
 HandshakeLease ConnectionLimits::take_handshake() {
-  return take_one(handshakes_, settings_.handshakes) ? HandshakeLease{this} : HandshakeLease{};
+  return take_one(handshakes_, most_handshakes_) ? HandshakeLease{this} : HandshakeLease{};
 }
 
 size_t ConnectionLimits::sources() const {
@@ -60,9 +67,8 @@ size_t ConnectionLimits::sources() const {
 bool ConnectionLimits::take_source(const IpAddress& network) {
   const std::lock_guard lock(mutex_);
   uint32_t& count = by_source_[network];
-  if (settings_.connections_per_source > 0 && count >= settings_.connections_per_source) {
-    return false;
-  }
+  const uint32_t most = most_per_source_.load(std::memory_order_relaxed);
+  if (most > 0 && count >= most) return false;
   ++count;
   return true;
 }

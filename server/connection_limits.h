@@ -59,7 +59,9 @@ class ConnectionLimits {
     uint32_t connections_per_source = 0;  ///< IPv6 by /64; 0: unlimited
     uint32_t handshakes = UINT32_MAX;
   };
-  explicit ConnectionLimits(const Settings& settings) : settings_(settings) {}
+  explicit ConnectionLimits(const Settings& settings) { set_limits(settings); }
+  /// For what comes from here on: nobody's connection is ended.
+  void set_limits(const Settings& settings);
 
   ConnectionLease take_connection();  ///< empty where the limit is reached
   HandshakeLease take_handshake();    ///< likewise
@@ -74,7 +76,9 @@ class ConnectionLimits {
   bool take_source(const IpAddress& network);
   void give_back_source(const IpAddress& network);
 
-  const Settings settings_;
+  std::atomic<uint32_t> most_connections_;
+  std::atomic<uint32_t> most_per_source_;
+  std::atomic<uint32_t> most_handshakes_;
   std::atomic<uint32_t> connections_ = 0;
   std::atomic<uint32_t> handshakes_ = 0;
   mutable std::mutex mutex_;

@@ -295,6 +295,7 @@ Result<Json, std::string> Server::take(Preparation prepared) {
     default_family_ = is_v4 ? DefaultFamily::ipv6 : DefaultFamily::ipv4;
   }
   denied_told_.clear();
+  connections_->set_limits(connection_limits());
   hand_configuration_to_shards();
   if (prepared.credentials) credentials_->take(*std::move(prepared.credentials));
   if (prepared.dashboard) dashboard_->take(*std::move(prepared.dashboard));
@@ -304,10 +305,16 @@ Result<Json, std::string> Server::take(Preparation prepared) {
 void Server::hand_configuration_to_shards() {
   directories_->reload(config_);
   realms_->reload(config_, policy_settings());
+  std::vector<TakesPlain> of_datagrams;
+  std::vector<TakesPlain> of_streams;
+  for (const ListenerUri& uri : uris_) {
+    (is_stream(uri.transport) ? of_streams : of_datagrams).push_back(takes_plain(uri));
+  }
   for (uint8_t shard = 0; shard < workers_; ++shard) {
     const bool taken = tell_shard(shard, [&] {
-      return [settings = shard_settings(shard)](Shard& at) mutable {
+      return [settings = shard_settings(shard), of_datagrams, of_streams](Shard& at) mutable {
         at.reload(std::move(settings));
+        at.set_plain(of_datagrams, of_streams);
         return true;
       };
     });

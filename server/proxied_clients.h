@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "auth/address_range.h"
@@ -37,6 +38,9 @@ class ProxiedClients {
 
   ProxiedClients(std::vector<AddressRange> proxies, Random& random, Now now);
 
+  /// Others are believed from here on. Clients stay remembered, and those whom nobody speaks for
+  /// any more are answered directly.
+  void set_proxies(std::vector<AddressRange> proxies) { proxies_ = std::move(proxies); }
   bool is_on() const { return !proxies_.empty(); }
   bool is_proxy(const IpAddress& source) const;
 

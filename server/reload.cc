@@ -26,11 +26,6 @@ constexpr std::string_view kFixedKeys[] = {
     "listeners",
     "relay.addresses",
     "relay.ports",
-    "limits.connections",
-    "limits.connections_per_source",
-    "limits.handshakes",
-    "tls.plain",
-    "proxy.from",
     "auth.database",
     "metrics.listen",
     "admin.socket",
@@ -177,11 +172,6 @@ Config with_fixed_parts(const Config& from, Config to) {
   to.admin.listen = from.admin.listen;
   to.credentials.listen = from.credentials.listen;
   to.credentials.socket = from.credentials.socket;
-  to.stream_limits.connections = from.stream_limits.connections;
-  to.stream_limits.connections_per_source = from.stream_limits.connections_per_source;
-  to.stream_limits.handshakes = from.stream_limits.handshakes;
-  to.tls.plain = from.tls.plain;
-  to.proxy = from.proxy;
   return to;
 }
 

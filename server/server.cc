@@ -289,9 +289,7 @@ void Server::make_ledgers() {
   quota_.emplace(quota_limits_of(config_));
   ports_.emplace(relay_addresses_, config_.relay.ports);
   tcp_ports_.emplace(relay_addresses_, config_.relay.ports);
-  const StreamLimits& streams = config_.stream_limits;
-  connections_.emplace(ConnectionLimits::Settings{
-      streams.connections, streams.connections_per_source, streams.handshakes});
+  connections_.emplace(connection_limits());
 }
 
 Result<Done, std::string> Server::make_shards() {

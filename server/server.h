@@ -99,6 +99,8 @@ class Server final : AdminSubject {
   Result<Done, std::string> make_shards();
   Result<Done, std::string> hand_listeners_to(Shard& shard, uint8_t index);
   ShardSettings shard_settings(uint8_t shard) const;
+  ConnectionLimits::Settings connection_limits() const;
+  TakesPlain takes_plain(const ListenerUri& uri) const;
   Result<Done, std::string> drop_root();
   Result<Done, std::string> start_threads();
   Result<Done, std::string> tell_ready();

@@ -71,9 +71,7 @@ Result<bool, std::string> Server::open_datagram_listener(const ListenerUri& uri,
                           {"send_buffer", static_cast<uint64_t>(first.granted_send_buffer())}});
   first.release();
   spec.address = group->address;
-  const bool takes_plain = uri.transport == Transport::udp || config_.tls.plain;
-  listeners_.push_back(
-      {spec, std::move(*group), takes_plain ? TakesPlain::yes : TakesPlain::no, uri.realm});
+  listeners_.push_back({spec, std::move(*group), takes_plain(uri), uri.realm});
   return true;
 }
 
@@ -86,9 +84,7 @@ Result<bool, std::string> Server::open_stream_listener(const ListenerUri& uri, S
   if (!group) return not_opened(uri, group.error());
   uris_.push_back({uri.transport, group->address, uri.realm});
   log_.info("listening", {{"uri", uris_.back().to_string()}});
-  const bool takes_plain = uri.transport == Transport::tcp || config_.tls.plain;
-  stream_listeners_.push_back(
-      {takes_plain ? TakesPlain::yes : TakesPlain::no, std::move(*group), uri.realm});
+  stream_listeners_.push_back({takes_plain(uri), std::move(*group), uri.realm});
   return true;
 }
 

@@ -13,6 +13,17 @@ std::vector<ExternalAddress> Server::external_of(const Config& config) const {
   return external;
 }
 
+ConnectionLimits::Settings Server::connection_limits() const {
+  const StreamLimits& streams = config_.stream_limits;
+  return {streams.connections, streams.connections_per_source, streams.handshakes};
+}
+
+// Only a listener for TLS or DTLS may be told to take nothing else.
+TakesPlain Server::takes_plain(const ListenerUri& uri) const {
+  const bool is_plain = uri.transport == Transport::udp || uri.transport == Transport::tcp;
+  return is_plain || config_.tls.plain ? TakesPlain::yes : TakesPlain::no;
+}
+
 PeerPolicy::Settings Server::policy_settings() const {
   PeerPolicy::Settings settings;
   settings.allow = config_.peers.allow;

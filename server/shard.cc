@@ -96,8 +96,20 @@ void Shard::serve(std::unique_ptr<const Realms> realms) {
 void Shard::reload(ShardSettings settings) {
   relay_.reload(settings.relay);
   settings_.relay = std::move(settings.relay);
+  streams_.outgoing.max_bytes = settings.streams.queue_bytes;
+  streams_.outgoing.max_age = settings.streams.queue_age;
+  proxied_.set_proxies(settings.streams.proxies);
   clients_.reload(std::move(settings.streams));
   dtls_.reload(settings.dtls);
+  note_wrappings();
+}
+
+void Shard::set_plain(std::span<const TakesPlain> of_datagrams,
+                      std::span<const TakesPlain> of_streams) {
+  CHECK(of_datagrams.size() == listeners_.size());
+  for (size_t i = 0; i < listeners_.size(); ++i) listeners_[i].plain = of_datagrams[i];
+  clients_.set_plain(of_streams);
+  note_wrappings();
 }
 
 void Shard::run() {
@@ -119,10 +131,11 @@ void Shard::pass(Instant wake_at) {
   if (works_since_) meter_.count_pass(now_.monotonic - *std::exchange(works_since_, std::nullopt));
   relay_.expire(now_);
   while (const auto given_up = relay_.next_given_up(now_)) carry_out(given_up);
+  peers_.end_pass();
   clients_.end_pass();
   streams_.end_pass();
   dtls_.expire(now_);
-  if (proxied_.is_on()) {
+  if (proxied_.is_on() || proxied_.counters().clients > 0) {
     proxied_.expire(now_, [this](const FiveTuple& client) { return has_allocation(client); });
   }
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -71,10 +72,13 @@ class alignas(64) Shard final : LoopHandler,
   // On its own thread: what an operator does.
   void drain(bool on);
   bool kick(AllocationId allocation) { return relay_.kick(allocation); }
-  /// Other settings of the relay from here on; calls go on.
+  /// Other settings of the relay and of connections from here on; calls go on.
   void reload(ShardSettings settings);
   /// Other realms, users and peers, likewise.
   void serve(std::unique_ptr<const Realms> realms);
+  /// What the listeners take from here on: those of datagrams, and those of connections, in the
+  /// order in which they were added.
+  void set_plain(std::span<const TakesPlain> of_datagrams, std::span<const TakesPlain> of_streams);
   Now now() const { return now_; }  ///< of this pass
 
   /// The same where the loop opens the socket itself: the simulation.

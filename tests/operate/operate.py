@@ -23,6 +23,8 @@ from certificates import Certificate, certificate_directory
 from operating import UnixConnection, api, command, json_command, status_of
 from processes import check, skip, wait_until
 from server import PASSWORD, USER, UturnServer
+from stream_checks import expect_end, expect_service, is_served
+from transports import connect_tcp, connect_tls, proxy_v1
 from turn_client import TurnClient, TurnError
 
 LISTEN = ("udp://127.0.0.1:0",)
@@ -442,6 +444,60 @@ log: {{file: {log}}}
             server.stop()
 
 
+STREAMS = """
+auth: {{users: {{alice: {{password: "correct horse"}}}}}}
+limits: {limits}
+tls: {{plain: {plain}}}
+proxy: {{from: [{proxies}]}}
+"""
+
+
+def reload_streams():
+    """Limits of connections, what a listener for TLS takes, and whose PROXY headers are believed change
+    while connections live."""
+    def config(limits, plain="true", proxies=""):
+        return STREAMS.format(limits=limits, plain=plain, proxies=proxies)
+
+    with certificate_directory() as directory, \
+            config_file(config("{connections: 3, connections_per_source: 2}")) as (path, write):
+        certificate = Certificate(directory, "server")
+        with UturnServer(cases.options.server, cases.options.io, 2,
+                         ("tcp://127.0.0.1:0", "tls://127.0.0.1:0"),
+                         ["-c", path, *certificate.flags], user=None) as server:
+            tcp, tls = (server.endpoint(scheme=scheme).address for scheme in ("tcp", "tls"))
+
+            def reload(*arguments, **more):
+                write(config(*arguments, **more))
+                waiting = json_command(server, "reload")["needs_restart"]
+                check(waiting == [], f"{waiting} wait for the next start")
+
+            with connect_tcp(tcp) as first, connect_tcp(tcp) as second:
+                for stream in (first, second):
+                    expect_service(stream)
+                check(not is_served(tcp), "a third connection of one source")
+                reload("{connections: 3, connections_per_source: 3}")
+                check(is_served(tcp), "the limit of a source is what it was")
+                reload("{connections: 2}")
+                wait_until(lambda: not is_served(tcp), 20, "the limit of all")
+                reload("{handshakes: 1, connections: 100}")
+                with connect_tcp(tls) as shaking:
+                    shaking.send_bytes(b"\x16\x03\x01\x00\xf0\x01\x00\x00\xec\x03\x03")
+                    check(is_served(tcp), "the limit of all is what it was")
+                    wait_until(lambda: not is_served(tls, connect_tls), 20, "that of handshakes")
+                reload("{idle_timeout: 1s}", plain="false")
+                check(is_served(tls, connect_tls) and not is_served(tls), "plain on tls")
+                for stream in (first, second):  # they are idle, without an allocation
+                    expect_end(stream)
+            reload("{}", proxies="127.0.0.1")
+            check(not is_served(tcp), "who is a proxy now said no header")
+            with connect_tcp(tcp) as proxy:
+                proxy.send_bytes(proxy_v1(("192.0.2.7", 4000), tcp))
+                expect_service(proxy, ("192.0.2.7", 4000))
+            reload("{}")
+            check(is_served(tcp) and is_served(tls), "it is as it was")
+            server.stop()
+
+
 def drain_under_load():
     with start_server(workers=2) as server, clients(server, 2) as (alice, other):
         with Echo(alice) as echo:
@@ -666,3 +722,4 @@ CASES = {
 
 if __name__ == "__main__":
     cases.run_cases(CASES)
+    "reload-streams": reload_streams,

@@ -59,5 +59,20 @@ TEST(ConnectionLimits, HandshakesAreBoundedAndGivenBack) {
   EXPECT_EQ(limits.handshakes(), 1U);
 }
 
+TEST(ConnectionLimits, ChangeForWhatComesFromThenOn) {
+  ConnectionLimits limits({.connections = 1, .connections_per_source = 1, .handshakes = 1});
+  ConnectionLease first = limits.take_connection();
+  EXPECT_TRUE(first.count_source(ip("192.0.2.1")));
+  EXPECT_FALSE(limits.take_connection().is_held());
+  limits.set_limits({.connections = 2, .connections_per_source = 2, .handshakes = 0});
+  ConnectionLease second = limits.take_connection();
+  EXPECT_TRUE(second.count_source(ip("192.0.2.1")));
+  EXPECT_FALSE(limits.take_handshake().is_held());
+  limits.set_limits({.connections = 1});
+  EXPECT_TRUE(first.is_held() && second.is_held()) << "nobody is turned out";
+  second = {};
+  EXPECT_FALSE(limits.take_connection().is_held());
+}
+
 }  // namespace
 }  // namespace uturn
