@@ -8,10 +8,11 @@
 
 namespace uturn {
 
-/// Binding, Allocate and a datagram through the own relay both ways, over the first listener. One
-/// line for a person: what worked, or the step that did not and why. Blocks for a second at the
-/// most.
-std::string self_test(const std::vector<ListenerUri>& listeners, const std::string& username,
-                      const std::string& password);
+/// Binding, Allocate and a datagram through the own relay both ways, over the first listener of
+/// each transport, and over TLS where there is a certificate. One line for a person: what worked,
+/// and before it the step that did not and why. All are visited at once: it blocks for a second,
+/// and where something failed for one more to tidy up.
+std::string self_test(const std::vector<ListenerUri>& listeners, bool has_certificate,
+                      const std::string& username, const std::string& password);
 
 }  // namespace uturn
