@@ -98,6 +98,19 @@ void check_credentials(const Config& config, ConfigProblems& problems) {
   if (credentials.listen && credentials.keys.empty()) {
     problems.push_back({"", "credentials", "keys says who may ask; nobody could"});
   }
+  const auto& classes = config.auth.secret_classes;
+  for (const auto& [name, key] : credentials.keys) {
+    const bool has_plain = classes.size() < config.auth.secrets.size();
+    const bool has_secret = std::ranges::count(classes, key.credential_class) > 0 ||
+                            (key.credential_class.empty() && has_plain);
+    if (has_secret || credentials.is_off() || config.auth.secrets.empty()) continue;
+    problems.push_back(
+        {"", "credentials.keys." + name,
+         key.credential_class.empty()
+             ? "every secret of auth.secrets has a class: add one without, or give the key a class"
+             : "no secret of auth.secrets has its class: add {secret: ..., class: " +
+                   key.credential_class + "}"});
+  }
 }
 
 // A token that anybody on the way could read would be everybody's.

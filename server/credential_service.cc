@@ -41,6 +41,18 @@ const ApiKey* find_key(const std::map<std::string, ApiKey>& keys, std::string_vi
   return shown.empty() ? nullptr : found;
 }
 
+/// The first secret of a class: the relay knows the class of whoever shows what it has signed.
+/// Null: there is none.
+const Secret* secret_of_class(const CredentialFacts& facts, std::string_view credential_class) {
+  for (size_t i = 0; i < facts.secrets.size(); ++i) {
+    const bool has_class = i < facts.secret_classes.size();
+    if ((has_class ? std::string_view(facts.secret_classes[i]) : "") == credential_class) {
+      return &facts.secrets[i];
+    }
+  }
+  return nullptr;
+}
+
 /// Seconds, or a duration like 1h.
 std::optional<Duration> read_ttl(std::string_view text) {
   if (const auto seconds = parse_count(text)) return std::chrono::seconds(*seconds);
@@ -147,15 +159,15 @@ Result<CredentialService::Issued, HttpResponse> CredentialService::issue(
   if (!is_fit_for_a_name(wish.id)) {
     return Failure{http_error(400, "the user's id is too long, or holds control characters")};
   }
-  if (facts.secrets.empty()) return Failure{http_error(503, "this server has no shared secret")};
+  const Secret* const secret = secret_of_class(facts, key.credential_class);
+  if (!secret) return Failure{http_error(503, "this server has no shared secret for this key")};
   Duration ttl = wish.ttl.value_or(facts.config.ttl);
   if (ttl < std::chrono::seconds(1)) return Failure{http_error(400, "ttl: at least a second")};
   ttl = std::min(ttl, facts.config.max_ttl);
   if (key.max_ttl > Duration{}) ttl = std::min(ttl, key.max_ttl);
   Issued issued;
   issued.ttl = std::chrono::floor<std::chrono::seconds>(ttl);
-  issued.credential =
-      make_rest_credential(facts.secrets.front(), facts.rest, wish.id, now.calendar + issued.ttl);
+  issued.credential = make_rest_credential(*secret, facts.rest, wish.id, now.calendar + issued.ttl);
   return issued;
 }
 

@@ -32,7 +32,8 @@ namespace uturn {
 struct CredentialFacts {
   CredentialServiceConfig config;
   std::string realm;
-  std::vector<Secret> secrets;  ///< the first one signs
+  std::vector<Secret> secrets;
+  std::vector<std::string> secret_classes{};  ///< of their users; shorter: none
   RestOptions rest{};
   std::vector<std::string> urls;  ///< of the live listeners
 };

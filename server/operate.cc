@@ -89,6 +89,7 @@ CredentialFacts Server::credential_facts(const Config& config) const {
   facts.config = config.credentials;
   facts.realm = config.server.realm;
   facts.secrets = config.auth.secrets;
+  facts.secret_classes = config.auth.secret_classes;
   facts.rest = config.auth.rest;
   facts.urls = ice_urls(uris_, config.relay.external, locals_, certified_name(config.tls));
   return facts;
@@ -294,8 +295,8 @@ Result<Json, std::string> Server::take(Preparation prepared) {
     const bool is_v4 = default_family_ == DefaultFamily::ipv4;
     default_family_ = is_v4 ? DefaultFamily::ipv6 : DefaultFamily::ipv4;
   }
-  denied_told_.clear();
   connections_->set_limits(connection_limits());
+  denied_told_.clear();
   hand_configuration_to_shards();
   if (prepared.credentials) credentials_->take(*std::move(prepared.credentials));
   if (prepared.dashboard) dashboard_->take(*std::move(prepared.dashboard));

@@ -654,15 +654,19 @@ def credentials():
     """What curl gets over HTTPS opens an allocation; so does what the Unix socket answers."""
     if not shutil.which("curl"):
         skip("curl is not installed")
-    digest = hashlib.sha256(b"the key of web").hexdigest()
+    digest, of_guests, of_others = (hashlib.sha256(b"the key of " + name).hexdigest()
+                                    for name in (b"web", b"guests", b"others"))
     with certificate_directory() as directory:
         certificate = Certificate(directory, "server")
         lines = os.path.join(directory, "credentials.sock")
-        settings = ["--auth-secret", "shared", "--set", "credentials.listen=127.0.0.1:0",
+        settings = ["--set", "auth.secrets=[shared, {secret: of guests, class: guest}]",
+                    "--set", "limits.classes={guest: {allocations: 1}}", "--set", "credentials.listen=127.0.0.1:0",
                     "--set", f"credentials.certificate={certificate.certificate}",
                     "--set", f"credentials.key={certificate.key}",
                     "--set", f"credentials.socket={lines}",
-                    "--set", f"credentials.keys={{web: {{sha256: {digest}, max_ttl: 1h}}}}"]
+                    "--set", f"credentials.keys={{web: {{sha256: {digest}, max_ttl: 1h}}, "
+                             f"guests: {{sha256: {of_guests}, class: guest, max_ttl: 5m}}, "
+                             f"others: {{sha256: {of_others}, realm: elsewhere.example}}}}"]
         with start_server(*settings) as server:
             url = re.search(r"url=(https://[0-9.:]+)", server.log()).group(1)
             trust = ["--cacert", certificate.certificate]
@@ -691,6 +695,28 @@ def credentials():
                           f"{url}/turn?service=turn&key=wrong") for _ in range(3)}
             check(codes <= {"401", "429"}, f"{codes}")
 
+            # A key's scope: its class counts on the relay, its time and its realm here.
+            def ice_of(key):
+                return json.loads(curl(*trust, "--header", f"Authorization: Bearer the key of {key}",
+                                       "--data", '{"user": "eve"}', f"{url}/v1/ice-servers"))
+
+            eve = ice_of("guests")["iceServers"][0]
+            left = int(eve["username"].split(":")[0]) - time.time()
+            check(200 < left <= 301, f"{left} s are left")
+            with clients(server, 1, eve["username"], eve["credential"]):
+                try:
+                    allocate(eve["username"], eve["credential"])
+                    check(False, "a guest has two allocations")
+                except TurnError as error:
+                    check(error.code == 486, f"{error}")
+            alice = ice_of("web")["iceServers"][0]
+            with clients(server, 2, alice["username"], alice["credential"]):
+                pass
+            refusal = curl(*trust, "--output", "/dev/null", "--write-out", "%{http_code}",
+                           "--header", "Authorization: Bearer the key of others", "--data", "{}",
+                           f"{url}/v1/ice-servers")
+            check(refusal == "403", refusal)
+
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
                 line.settimeout(10)
                 line.connect(lines)
@@ -711,6 +737,7 @@ CASES = {
     "log-level": log_level,
     "reload-under-load": reload_under_load,
     "reload-refused-whole": reload_refused_whole,
+    "reload-streams": reload_streams,
     "drain-under-load": drain_under_load,
     "drain-deadline": drain_deadline,
     "drain-of-nobody": drain_of_nobody,
@@ -722,4 +749,3 @@ CASES = {
 
 if __name__ == "__main__":
     cases.run_cases(CASES)
-    "reload-streams": reload_streams,

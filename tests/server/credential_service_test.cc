@@ -211,5 +211,25 @@ TEST(SourceRates, AnIpv6NetworkIsOneSource) {
   EXPECT_TRUE(rates.allows(*IpAddress::parse("2001:db8:0:1::1"), 1, 1, kNow.monotonic));
 }
 
+// The relay knows a class by the secret that has signed.
+TEST(CredentialService, AKeysClassChoosesTheSecret) {
+  CredentialFacts with_classes = facts();
+  with_classes.secrets = {Secret("for guests"), Secret("shared"), Secret("for bots")};
+  with_classes.secret_classes = {"guest", "", "bot"};
+  with_classes.config.keys["guests"].credential_class = "guest";
+  with_classes.config.keys["elsewhere"].realm.clear();
+  with_classes.config.keys["elsewhere"].credential_class = "nobody's";
+  CredentialService service(with_classes);
+  const auto password_for = [&](const std::string& key, std::string_view secret) {
+    const auto response = service.on_ice_servers(ice_request(R"({"user": "eve"})", key), kNow);
+    EXPECT_EQ(response.status, 200) << response.body;
+    const auto server = json_of(response)["iceServers"][0];
+    EXPECT_EQ(server["credential"], rest_password(secret, server["username"].get<std::string>()));
+  };
+  password_for("the key of guests", "for guests");
+  password_for("the key of web", "shared");
+  EXPECT_EQ(service.on_ice_servers(ice_request("{}", "the key of elsewhere"), kNow).status, 503);
+}
+
 }  // namespace
 }  // namespace uturn
