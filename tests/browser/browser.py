@@ -1,10 +1,13 @@
-# A video call and a file between two Chromiums that may only relay, and the server's own count.
+# A video call and a file between two Chromiums that may only relay, and the server's own count. Over
+# TCP the pages ask the server's credential service for their servers, over HTTPS.
 #
 #   browser.py --server PATH --io uring|epoll --modules DIRECTORY [--via udp|tcp|tls]
 import argparse
 import contextlib
+import hashlib
 import json
 import os
+import re
 import shutil
 import sys
 
@@ -15,6 +18,7 @@ from coturn import server_class
 from processes import SKIPPED, Failure, Process, check, run_test, skip
 from server import PASSWORD, USER, UturnServer, counters
 
+API_KEY = "the key of the pages"
 CALL_SECONDS = 10
 FILES = 2
 
@@ -77,8 +81,25 @@ def turn_url(server, via):
             "tls": f"turns:{host}:{port}?transport=tcp"}[via]
 
 
+def credential_flags(certificate):
+    """A credential service that pages of any origin may ask."""
+    digest = hashlib.sha256(API_KEY.encode()).hexdigest()
+    settings = ["listen=127.0.0.1:0", f"certificate={certificate.certificate}",
+                f"key={certificate.key}", "origins=[\"*\"]", f"keys={{pages: {{sha256: {digest}}}}}"]
+    return ["--auth-secret", "shared", *(word for setting in settings
+                                         for word in ("--set", f"credentials.{setting}"))]
+
+
+def ice_servers_for(server, via):
+    """What the pages are told: their servers, or who knows them."""
+    url = re.search(r"url=(https://[0-9.:]+)", server.log())
+    if url:
+        return {"url": url.group(1), "key": API_KEY}
+    return [{"urls": turn_url(server, via), "username": USER, "credential": PASSWORD}]
+
+
 def call(server, chromium, modules, via, home):
-    ice_servers = [{"urls": turn_url(server, via), "username": USER, "credential": PASSWORD}]
+    ice_servers = ice_servers_for(server, via)
     command = ["env", f"HOME={home}", "node", os.path.join(HERE, "call.mjs"), modules, chromium,
                json.dumps(ice_servers)]
     with Process(command, server.path("browser.log")) as browser:
@@ -136,10 +157,13 @@ def main():
     with contextlib.ExitStack() as stack:
         directory = stack.enter_context(certificate_directory())
         home = os.environ.get("HOME", directory)
-        if options.via == "tls":
+        if options.via != "udp":
             certificate = Certificate(directory, "server")
-            flags += certificate.flags
             home = home_that_trusts(certificate, directory)
+        if options.via == "tls":
+            flags += certificate.flags
+        if options.via == "tcp" and kind is UturnServer:
+            flags += credential_flags(certificate)
         server = stack.enter_context(
             kind(options.server, options.io, 2, [f"{options.via}://127.0.0.1:0"], flags))
         try:

@@ -18,6 +18,17 @@ globalThis.start = async (iceServers) => {
   for (const track of media.getTracks()) connection.addTrack(track, media);
 };
 
+// What the credential service answers to this page.
+globalThis.askForIceServers = async ({url, key}) => {
+  const response = await fetch(`${url}/v1/ice-servers`, {
+    method: 'POST',
+    headers: {'Authorization': `Bearer ${key}`, 'Content-Type': 'application/json'},
+    body: JSON.stringify({user: 'somebody', ttl: 600}),
+  });
+  if (!response.ok) throw new Error(`the credential service answers ${response.status}`);
+  return (await response.json()).iceServers;
+};
+
 const gathered = () => new Promise((resolve) => {
   const look = () => connection.iceGatheringState === 'complete' && resolve();
   connection.addEventListener('icegatheringstatechange', look);

@@ -2,6 +2,7 @@
 //
 //   node call.mjs MODULES CHROMIUM ICE_SERVERS_JSON
 //
+// Instead of a list of servers, {"url": …, "key": …}: each page asks that credential service.
 // This script carries the descriptions from one to the other. Prints one JSON object: what both
 // measured. Ends with status 1 when the call failed, with 77 when Chromium cannot be started.
 import {createServer} from 'node:http';
@@ -71,7 +72,8 @@ async function openPage(browser) {
   page.on('pageerror', (error) => console.error(error));
   page.setDefaultTimeout(60_000);
   await page.goto(`${origin}/call.html`);
-  await page.evaluate((servers) => start(servers), iceServers);
+  await page.evaluate(async (servers) =>
+    start(Array.isArray(servers) ? servers : await askForIceServers(servers)), iceServers);
   return page;
 }
 
