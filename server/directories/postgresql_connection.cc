@@ -49,6 +49,7 @@ class Deadline {
   Instant at_;
 };
 
+const char* const kAuthorities = "/etc/ssl/certs/ca-certificates.crt";
 const StoreError kTooSlow{"no answer in time", true};
 
 /// "a = ? AND b = ?" is "a = $1 AND b = $2" here.
@@ -161,8 +162,9 @@ ConnectedStore connect_postgresql(const DatabaseUrl& url, const StoreOptions& op
   settings.emplace_back("client_encoding", "UTF8");
   settings.emplace_back("fallback_application_name", "uturn");
   if (url.tls) settings.emplace_back("sslmode", "verify-full");
-  if (!url.ca.empty()) settings.emplace_back("sslrootcert", url.ca);
-  if (!url.certificate.empty()) settings.emplace_back("sslcert", url.certificate);
+  if (url.tls) settings.emplace_back("sslrootcert", url.ca.empty() ? kAuthorities : url.ca);
+  // Else libpq looks into the home of whoever started us, which we may not enter any more.
+  settings.emplace_back("sslcert", url.certificate.empty() ? "/nonexistent" : url.certificate);
   if (!url.key.empty()) settings.emplace_back("sslkey", url.key);
   for (const auto& [name, value] : url.options) settings.emplace_back(name.c_str(), value);
   std::vector<const char*> names;

@@ -5,6 +5,7 @@ import contextlib
 import http.server
 import json
 import os
+import re
 import socket
 import ssl
 import subprocess
@@ -15,9 +16,10 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import cases
 import stun_message as stun
 from certificates import Certificate, certificate_directory
-from databases import ENCODED_PASSWORD, Mariadb, Postgresql, Redis, Sqlite, md5_key
+from databases import (ENCODED_PASSWORD, Mariadb, Postgresql, Redis, Sqlite, TlsMariadb,
+                       TlsPostgresql, md5_key)
 from processes import check, wait_until
-from server import REALM
+from server import REALM, UturnServer
 from turn_client import TurnClient, TurnError
 from turnutils import EchoPeer, expect_no_loss, uclient
 
@@ -232,6 +234,47 @@ def survives(kind):
             server.stop()
 
 
+def over_tls(kind):
+    """Only a server that shows a certificate of the named authority, for its own name, is asked; and
+    it answers nobody who comes without TLS."""
+    with certificate_directory() as directory:
+        right, wrong = Certificate(directory, "right"), Certificate(directory, "wrong")
+        with kind(right) as database:
+            database.add_user(REALM, *DORA)
+            by_name = database.url.replace("127.0.0.1", "localhost")
+            for url, code in ((f"{database.url}?tls=on&ca={right.certificate}", None),
+                              (f"{database.url}?tls=on&ca={wrong.certificate}", 500),
+                              (f"{by_name}?tls=on&ca={right.certificate}", 500),
+                              (f"{database.url}?tls=on", 500)):
+                database.url = url
+                with start_server(database, *QUICK) as server:
+                    expect(server, *DORA, code)
+                    check(ENCODED_PASSWORD not in server.stop(), "a password was logged")
+
+
+def filepizza():
+    """The line of the README for FilePizza, which writes its users' keys into Redis for a while."""
+    readme = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "README.md")
+    with open(readme) as file:
+        line = re.search(r"^\| FilePizza \|.*\| `(.*)` \|$", file.read(), re.MULTILINE).group(1)
+    with Redis() as database, certificate_directory() as directory:
+        path = os.path.join(directory, "uturn.yaml")
+        with open(path, "w") as file:
+            file.write(line)
+        os.environ["REDIS_URL"] = database.url
+        key = md5_key("b1946ac92492d234", "file.pizza", "6c6235d6")
+        database.redis("SETEX", "turn/realm/file.pizza/user/b1946ac92492d234/key", "3600", key)
+        flags = [*FLAGS, "-c", path, *QUICK]
+        with UturnServer(cases.options.server, cases.options.io, 1, ("udp://127.0.0.1:0",), flags,
+                         user=None, realm=None) as server:
+            expect(server, "b1946ac92492d234", "6c6235d6", None)
+            expect(server, "b1946ac92492d234", "another", 401)
+            database.redis("DEL", "turn/realm/file.pizza/user/b1946ac92492d234/key")
+            wait_until(lambda: log_in(server, "b1946ac92492d234", "6c6235d6") == 401, 20,
+                       "the end of its time")
+            server.stop()
+
+
 class UserStore(http.server.ThreadingHTTPServer):
     """An operator's own, behind HTTP: knows dora by password and guest by key."""
     daemon_threads = True
@@ -332,6 +375,9 @@ CASES = {
     "mariadb": lambda: authenticates(Mariadb),
     "mariadb-managed": lambda: is_managed(Mariadb, True),
     "mariadb-gone": lambda: survives(Mariadb),
+    "postgresql-tls": lambda: over_tls(TlsPostgresql),
+    "mariadb-tls": lambda: over_tls(TlsMariadb),
+    "filepizza": filepizza,
     "webhook": webhook,
     "webhook-tls": webhook_over_tls,
     "redis": lambda: authenticates(Redis),

@@ -4,8 +4,10 @@
 import glob
 import os
 import pwd
+import re
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 
@@ -55,6 +57,13 @@ def account(name):
         return pwd.getpwnam(name)
     except KeyError:
         skip(f"there is no user {name}")
+
+
+def free_port():
+    """Of loopback, for a server that cannot say which one it took."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 class Database:
@@ -151,6 +160,8 @@ class Sqlite(Database):
 
 
 class Postgresql(Database):
+    port = 5432  # a part of the Unix socket's name
+
     def __init__(self):
         super().__init__()
         program("setpriv")
@@ -178,10 +189,12 @@ class Postgresql(Database):
 
     def _psql(self, database, text):
         return run("env", f"PGPASSWORD={PASSWORD}", self._binary("psql"), "-q", "-v",
-                   "ON_ERROR_STOP=1", "-h", self._home, "-U", "turn", "-d", database, stdin=text)
+                   "ON_ERROR_STOP=1", "-h", self._home, "-p", str(self.port), "-U", "turn", "-d",
+                   database, stdin=text)
 
     def try_out(self):
-        return subprocess.run([self._binary("pg_isready"), "-q", "-h", self._home]).returncode == 0
+        return subprocess.run([self._binary("pg_isready"), "-q", "-h", self._home, "-p",
+                               str(self.port)]).returncode == 0
 
     def sql(self, text):
         self._psql("coturn", text)
@@ -190,6 +203,39 @@ class Postgresql(Database):
         # Its children would hold what they share until they notice.
         os.killpg(self._server.pid, signal.SIGKILL)
         self._server.wait(10)
+
+
+class TlsPostgresql(Postgresql):
+    """By TCP, from nobody without TLS."""
+
+    def __init__(self, certificate):
+        self._certificate, self._tcp_port = certificate, free_port()
+        super().__init__()
+        self.url = f"postgresql://turn:{ENCODED_PASSWORD}@127.0.0.1:{self._tcp_port}/coturn"
+
+    def start(self):
+        for source, name in ((self._certificate.certificate, "server.crt"),
+                             (self._certificate.key, "server.key")):
+            shutil.copy(source, f"{self._home}/{name}")
+            os.chmod(f"{self._home}/{name}", 0o600)
+            if os.geteuid() == 0:
+                owner = account("postgres")
+                os.chown(f"{self._home}/{name}", owner.pw_uid, owner.pw_gid)
+        rules = f"{self._home}/data/pg_hba.conf"
+        with open(rules) as file:
+            text = file.read()
+        with open(rules, "w") as file:
+            file.write(re.sub(r"^host\b", "hostssl", text, flags=re.MULTILINE))
+        super().start()
+
+    def command(self):
+        return [*super().command(), "-c", "listen_addresses=127.0.0.1", "-c", "ssl=on", "-c",
+                f"ssl_cert_file={self._home}/server.crt", "-c",
+                f"ssl_key_file={self._home}/server.key", "-p", str(self._tcp_port)]
+
+    @property
+    def port(self):
+        return self._tcp_port
 
 
 class Mariadb(Database):
@@ -211,10 +257,13 @@ class Mariadb(Database):
         return ["--user=mysql"] if os.geteuid() == 0 else []
 
     def command(self):
-        return [program("mariadbd", "/usr/sbin/mariadbd"), "--no-defaults", "--skip-networking",
+        return [program("mariadbd", "/usr/sbin/mariadbd"), "--no-defaults", *self.network(),
                 f"--datadir={self._home}/data", f"--tmpdir={self._temporary}",
                 f"--socket={self.socket}",
                 f"--pid-file={self._home}/pid", "--innodb-buffer-pool-size=8M", *self._user()]
+
+    def network(self):
+        return ["--skip-networking"]
 
     def _client(self, database, text):
         return run(program("mariadb"), "--no-defaults", f"--socket={self.socket}", "-u", "root",
@@ -227,6 +276,22 @@ class Mariadb(Database):
 
     def sql(self, text):
         self._client("coturn", text)
+
+
+class TlsMariadb(Mariadb):
+    """By TCP, from nobody without TLS."""
+
+    def __init__(self, certificate):
+        self._certificate, self._tcp_port = certificate, free_port()
+        super().__init__()
+        self._client("", f"CREATE USER turn@'127.0.0.1' IDENTIFIED BY '{PASSWORD}' REQUIRE SSL; "
+                         "GRANT ALL ON coturn.* TO turn@'127.0.0.1';")
+        self.url = f"mysql://turn:{ENCODED_PASSWORD}@127.0.0.1:{self._tcp_port}/coturn"
+
+    def network(self):
+        return ["--bind-address=127.0.0.1", f"--port={self._tcp_port}", "--skip-name-resolve",
+                f"--ssl-cert={self._certificate.certificate}",
+                f"--ssl-key={self._certificate.key}"]
 
 
 class Redis(Database):

@@ -41,12 +41,15 @@ def find_endpoint(endpoints, family, scheme):
 class UturnServer:
     """`uturn serve` with one worker on loopback, unless told otherwise."""
 
-    def __init__(self, binary, io, workers=1, listen=("udp://127.0.0.1:0",), flags=(), user=USER):
+    def __init__(self, binary, io, workers=1, listen=("udp://127.0.0.1:0",), flags=(), user=USER,
+                 realm=REALM):
         self._directory = tempfile.TemporaryDirectory(prefix="uturn-test-")
         ready_file = self.path("ready")
-        arguments = [binary, "serve", "--io", io, "--workers", str(workers), "--realm", REALM,
+        arguments = [binary, "serve", "--io", io, "--workers", str(workers),
                      "--state-dir", self.path("state"),
                      "--admin-socket", self.path("admin.sock"), "--ready-file", ready_file]
+        if realm:
+            arguments += ["--realm", realm]
         if user:  # else the flags name a file that does
             arguments += ["--user", f"{user}:{PASSWORD}"]
         for uri in listen:
