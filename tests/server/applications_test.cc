@@ -67,6 +67,8 @@ const std::map<std::string, Credential>& credentials() {
       // credentialType hmac-sha1: "{expiry}:{username}"
       {"Galène", by_secret("1800086400:galene")},
       {"Janus", {"janus", "a long password"}},
+      // in a database: tests/directories/directories.py starts one, and the server by this line
+      {"FilePizza", {}},
   };
   return kCredentials;
 }
@@ -100,12 +102,17 @@ TEST(HowApplicationsAuthenticate, EveryRowOfTheReadmeLetsItsUsersIn) {
   ConfigReading reading;
   reading.environment["TURN_SECRET"] = "the shared secret";
   reading.environment["TURN_PASSWORD"] = "a long password";
+  reading.environment["REDIS_URL"] = "redis://:password@127.0.0.1/0";
   const auto rows = rows_of_readme();
   for (const auto& [application, credential] : credentials()) {
     ASSERT_TRUE(rows.contains(application)) << application << " has no row in README.md";
     const ReadConfig read = reading.yaml(rows.at(application));
     EXPECT_EQ(problem_of(read), "") << application;
     EXPECT_TRUE(find_contradictions(read.config).empty()) << application;
+    if (credential.username.empty()) {
+      EXPECT_FALSE(read.config.auth.database.empty()) << application;
+      continue;
+    }
     const auto server = make_authenticator(read.config, {NonceKey{}});
     EXPECT_EQ(verdict_of(*server, credential), "accepted") << application;
     EXPECT_NE(verdict_of(*server, {credential.username, "another password"}), "accepted")
