@@ -104,7 +104,7 @@ const Theme = (() => {
 // Lines over time, the last KEPT points of them.
 const Charts = (() => {
   const KEPT = 300;
-  const NARROWEST = 120;  // seconds that the axis shows at least
+  const NARROWEST = 60;  // seconds that the axis shows at least
   const HEIGHT = 180;
   const charts = new Map();
   const clock = (at) => new Date(at * 1000).toTimeString().slice(0, 8);
