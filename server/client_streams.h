@@ -67,7 +67,7 @@ class ClientStreams {
   /// For connections whose first bytes come from now on.
   void set_plain(std::span<const TakesPlain> of_listeners) {
     CHECK(of_listeners.size() == listeners_.size());
-    listeners_.assign(of_listeners.begin(), of_listeners.end());
+    for (size_t i = 0; i < listeners_.size(); ++i) listeners_[i].plain = of_listeners[i];
   }
   /// For handshakes that begin from now on.
   void set_tls_context(std::shared_ptr<const TlsContext> context) {
