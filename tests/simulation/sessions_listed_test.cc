@@ -65,7 +65,9 @@ class BusyShards {
       CHECK(shards_.at(i)->listen(listener).has_value());
       shards_.at(i)->start();
     }
-    CHECK(network_.bind(peer_, {.receive = [this](const VirtualDatagram&) { ++relayed_; }}, 1));
+    Endpoint peer;
+    peer.receive = [this](const VirtualDatagram&) { ++relayed_; };
+    CHECK(network_.bind(peer_, std::move(peer), 1));
   }
   ~BusyShards() {
     for (auto& shard : shards_) shard->close();
