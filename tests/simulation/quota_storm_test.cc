@@ -116,7 +116,7 @@ TEST(QuotaStorm, AllShardsTogetherNeverExceedAUsersLimit) {
     EXPECT_EQ(crowd.allocated(0, 40), kLimit);
     EXPECT_EQ(crowd.most, kLimit);
     EXPECT_EQ(crowd.refused(), 40 - kLimit);
-    EXPECT_EQ(crowd.server.quota().held_by("alice"), kLimit);
+    EXPECT_EQ(crowd.server.quota().held_by("alice", SimulatedServer::kRealm), kLimit);
     shards = std::max(shards, crowd.shards_that_allocated());
     expect_nothing_remains(crowd);
   }
@@ -133,7 +133,7 @@ TEST(QuotaStorm, EachSilentAllocationGivesWayToOneNewcomer) {
     EXPECT_EQ(crowd.counted(&RelayCounters::allocations_gave_way), kLimit);
     EXPECT_EQ(crowd.refused(), 0U);
     EXPECT_EQ(crowd.most, kLimit);
-    EXPECT_EQ(crowd.server.quota().held_by("alice"), kLimit);
+    EXPECT_EQ(crowd.server.quota().held_by("alice", SimulatedServer::kRealm), kLimit);
     expect_nothing_remains(crowd);
   }
 }
@@ -150,8 +150,8 @@ TEST(QuotaStorm, WhatIsHeardOrSomebodyElsesStays) {
     EXPECT_EQ(crowd.allocated(crowd.come(5), 5), 3U);
     EXPECT_EQ(crowd.counted(&RelayCounters::allocations_gave_way), 3U);
     EXPECT_EQ(crowd.refused(), 2U);
-    EXPECT_EQ(crowd.server.quota().held_by("alice"), kLimit);
-    EXPECT_EQ(crowd.server.quota().held_by("bob"), 2U);
+    EXPECT_EQ(crowd.server.quota().held_by("alice", SimulatedServer::kRealm), kLimit);
+    EXPECT_EQ(crowd.server.quota().held_by("bob", SimulatedServer::kRealm), 2U);
     expect_nothing_remains(crowd);
   }
 }

@@ -36,7 +36,7 @@ PeerPolicy policy_of_peers() {
 class BusyShards {
  public:
   BusyShards()
-      : policy_(policy_of_peers()),
+      : policy_(std::make_shared<const PeerPolicy>(policy_of_peers())),
         ports_(SimulatedServer::relay_ips(kRelayAddresses), {49'152, 65'535}, random_),
         tcp_ports_(SimulatedServer::relay_ips(1), {49'152, 65'535}, random_),
         channel_(kShards, [this](uint8_t shard) { pass_of(shard); }) {
@@ -52,10 +52,11 @@ class BusyShards {
       open.nonce.keys = {NonceKey{1, {0x42}}};
       shards_.at(i) = std::make_unique<Shard>(
           settings,
-          SharedWorld{policy_, quota_, ports_, channel_, events_, shortcuts_, tcp_ports_,
-                      connections_},
-          std::make_unique<Authenticator>(std::move(open), nullptr, nullptr,
-                                          std::vector<std::shared_ptr<UserDirectory>>{}),
+          SharedWorld{quota_, ports_, channel_, events_, shortcuts_, tcp_ports_, connections_},
+          std::make_unique<Realms>(
+              std::make_unique<Authenticator>(std::move(open), nullptr, nullptr,
+                                              std::vector<std::shared_ptr<UserDirectory>>{}),
+              policy_),
           std::make_unique<SeededRandom>(i), std::move(loop));
       UdpSocketSpec listener;
       listener.kind = SocketKind::listener;
@@ -147,7 +148,7 @@ class BusyShards {
 
   VirtualNetwork network_{1};
   SeededRandom random_{2};
-  PeerPolicy policy_;
+  std::shared_ptr<const PeerPolicy> policy_;
   QuotaLedger quota_{QuotaLimits{}};
   PortPools ports_;
   PortPools tcp_ports_;

@@ -29,6 +29,7 @@ class SimulatedServer {
  public:
   SimulatedServer(VirtualNetwork& network, const ServerSpec& spec);
   ~SimulatedServer();
+  const QuotaLedger& quota() const { return quota_; }
 
   /// Of datagrams, and of connections.
   static TransportAddress listener() { return *TransportAddress::parse("192.0.2.10:3478"); }
