@@ -25,7 +25,7 @@ from turn_client import TurnClient, TurnError
 HERE = os.path.dirname(os.path.abspath(__file__))
 ETC = os.path.join(HERE, "..", "..", "etc")
 LISTEN = ("udp://127.0.0.1:0",)
-FLAGS = ["-c", os.path.join(HERE, "by_flags.yaml"), "--relay-ip", "127.0.0.1",
+FLAGS = ["-c", os.path.join(HERE, "..", "harness", "by_flags.yaml"), "--relay-ip", "127.0.0.1",
          "--allow-peer", "127.0.0.0/8"]
 SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$")
 
