@@ -103,8 +103,8 @@ def check_answers(server):
     check(ask(server, "GET", "/livez")[0] == 200, "/livez")
     check(ask(server, "GET", "/readyz")[0] == 200, "/readyz")
     check(get_json(server, "GET", "/v1/status")["state"] == "serving", "/v1/status")
-    check(get_json(server, "POST", "/v1/log-level", {"level": "debug"}) == {"level": "debug"}, "")
-    check(get_json(server, "GET", "/v1/log-level") == {"level": "debug"}, "/v1/log-level")
+    check(get_json(server, "POST", "/v1/log-level", {"level": "debug"})["level"] == "debug", "log-level")
+    check(get_json(server, "GET", "/v1/log-level")["level"] == "debug", "/v1/log-level")
     check(get_json(server, "POST", "/v1/reload")["needs_restart"] == [], "/v1/reload")
     check(get_json(server, "GET", "/v1/users") == {"users": [], "all": 0}, "/v1/users")
 
