@@ -178,6 +178,7 @@ void Server::tell_shards_to_drain(bool on) {
     });
     if (!told) admin_log().error("a worker was not told to drain", {{"worker", uint64_t{shard}}});
   }
+  if (sampler_) sampler_->forget();  // readyz says so from here on
 }
 
 // One that holds nothing any more has nobody to wait for.

@@ -85,6 +85,11 @@ ServerSample Sampler::sample() {
   return last_;
 }
 
+void Sampler::forget() {
+  const std::lock_guard lock(mutex_);
+  taken_at_.reset();
+}
+
 void Sampler::ask_shards() {
   std::vector<std::future<std::optional<ShardSample>>> asked;
   for (size_t i = 0; i < last_.shards.size(); ++i) {

@@ -25,6 +25,9 @@ class Sampler {
           std::function<void(ServerSample&)> add_process);
 
   ServerSample sample();
+  /// What is asked next is not answered by what was known before: something has changed that must
+  /// be seen at once.
+  void forget();
   /// Whether every shard turns: runs an errand in time.
   bool all_answer();
 
