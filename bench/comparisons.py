@@ -234,6 +234,18 @@ def operated(world):
     return Comparison("W12", world, runs, rows)
 
 
+def listed(world):
+    """Whether a list of everybody stalls the relay. coturn's is a telnet session that prints all."""
+    quiet, listing = (Run(load, URING) for load in w.LISTED.values())
+    rows = (Row("p99, listing ÷ before", "p99", listing, quiet, target=2),)
+    for run in (quiet, listing):
+        what = run.workload.during or "before"
+        rows += (Row(f"lost, {what}", "lost", run, kind="value", target=0),
+                 *(Row(f"{metric.replace('_', '.')}, {what}", metric, run, kind="value")
+                   for metric in ("p50", "p99", "p99_9")))
+    return Comparison("listing", world, (quiet, listing), rows)
+
+
 COMPARISONS = (
     small("loopback", "echo", 0.70, 0.60, short=SERVERS),
     small("loopback", "to-client", 0.60, 0.50),
@@ -257,6 +269,6 @@ COMPARISONS = (
       for name in w.PUBLISHED if name != "W11"),
     connections("loopback", "tcp"), connections("loopback", "tls", 1, 40 << 10),
     connections("loopback", "dtls"),
-    operated("loopback"), operated("veth"),
+    operated("loopback"), operated("veth"), listed("loopback"),
     published("loopback", "W11"),
 )

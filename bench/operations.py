@@ -1,4 +1,5 @@
-# What an operator does to a server while it relays (W12): reloads, other certificates, a drain.
+# What an operator does to a server while it relays (W12): reloads, other certificates, a drain, lists of
+# its sessions.
 import os
 import signal
 import threading
@@ -46,6 +47,11 @@ class Operations:
                 if not self._ends.wait(self._half):
                     self._server.drain()
                     self.count = 1
+                return
+            if self._workload.during == "sessions":
+                while not self._ends.is_set():  # the last one loses those who leave
+                    listed = self._server.list_sessions()
+                    self.count += listed == self._workload.allocations
                 return
             while not self._ends.wait(PERIOD):
                 self._server.operate(self._workload.during, self.count)

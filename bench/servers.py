@@ -1,10 +1,12 @@
 # The servers under test, each as its operator would start it: one worker, pinned, alone in its
 # temporary directory, in the world's server namespace.
 import contextlib
+import json
 import os
 import shutil
 import signal
 import socket
+import subprocess
 import tempfile
 
 from certificates import Certificate
@@ -74,7 +76,7 @@ class RunningServer:
 
     def __init__(self, programs, server, workload, world, cpus):
         self._directory = tempfile.TemporaryDirectory(prefix="uturn-bench-")
-        self._server = server
+        self._server, self._program = server, programs.of(server)
         starts = {URING: self._uturn, EPOLL: self._uturn, COTURN: self._coturn,
                   FORWARDER: self._forwarder}
         arguments, uri = starts[server](programs, workload, world)
@@ -107,11 +109,21 @@ class RunningServer:
             self._certificate.replace(self._others[number % 2])
         os.kill(self.pid, SIGNALS[kind])
 
+    def list_sessions(self):
+        """As an operator does; how many there were."""
+        done = subprocess.run([self._program, "sessions", "--all", "--json", "--admin-socket",
+                               self._path("admin.sock")], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True, timeout=STOP_DEADLINE)
+        check(done.returncode == 0, f"uturn sessions: {done.stderr.strip()}")
+        return len(json.loads(done.stdout)["sessions"])
+
     def drain(self):
         os.kill(self.pid, signal.SIGUSR1)
 
     def check_operated(self, kind, count):
         """uturn says what it has done. Signals that come at once are one."""
+        if kind == "sessions":
+            return  # a list speaks for itself
         said = {"reload": "the configuration was reloaded", "drain": "draining: ",
                 "certificates": "a certificate was loaded anew"}[kind]
         if self._server == COTURN:

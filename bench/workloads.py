@@ -21,7 +21,7 @@ class Workload:
     warmup: float = None
     floods: bool = False    # the flood comes from addresses of the world
     transport: str = "udp"  # of the clients; tls and dtls with a certificate made for the run
-    during: str = ""        # what an operator does meanwhile: reload, certificates, drain
+    during: str = ""        # what an operator does meanwhile: reload, certificates, drain, sessions
     allocations: int = None  # that there are before an operator begins
 
 
@@ -133,6 +133,21 @@ def operated(during=""):
               "--rate 5000"), during=during, allocations=OPERATED_ALLOCATIONS)
 
 
+# As many as the descriptors of a small machine allow, each a real one with its share of the load.
+LISTED_ALLOCATIONS = 15_000
+
+
+def listed(during=""):
+    return Workload(
+        f"listing-{during or 'quiet'}",
+        "15,000 allocations, 5,000 packets/s each way, 160 B; meanwhile " +
+        ("all of them are listed, one list after the other" if during else "nothing is done"),
+        flags(f"--mode relay --allocations {LISTED_ALLOCATIONS} --peers 64 --payload 160 "
+              "--direction both --rate 5000"), UNLIMITED_ANSWERS, during=during,
+        allocations=LISTED_ALLOCATIONS)
+
+
+LISTED = {during or "quiet": listed(during) for during in ("", "sessions")}
 W12 = {during or "quiet": operated(during) for during in ("", "reload", "certificates", "drain")}
 
 

@@ -27,6 +27,12 @@ class Invented:
         if len(self.done) == 3:
             self.enough.set()
 
+    def list_sessions(self):
+        self.done.append("list")
+        if len(self.done) == 4:
+            self.enough.set()
+        return min(len(self.done), 3)
+
     def drain(self):
         self.done.append("drain")
         self.enough.set()
@@ -66,6 +72,12 @@ class Operations(unittest.TestCase):
         with self.assertRaisesRegex(Failure, "reload: refused"):
             with operations.Operations(Invented(refuses=True), load("reload"), 0, 1) as done:
                 done._thread.join()
+
+    def test_only_lists_of_everybody_count(self):
+        server = Invented()
+        with operations.Operations(server, load("sessions", allocations=3), 0, 1) as done:
+            self.assertTrue(server.enough.wait(10))
+        self.assertEqual(done.count, len(server.done) - 2)
 
     def test_without_an_operator_there_is_nothing(self):
         with operations.Operations(None, w.W12["quiet"], 0, 1) as done:
