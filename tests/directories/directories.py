@@ -24,9 +24,10 @@ from turn_client import TurnClient, TurnError
 from turnutils import EchoPeer, expect_no_loss, uclient
 
 FLAGS = ["--relay-ip", "127.0.0.1", "--channels", "rfc5766", "--allow-peer", "127.0.0.0/8"]
-QUICK = ["--set", "auth.directory.cache_ttl=100ms", "--set", "auth.directory.negative_ttl=100ms",
-         "--set", "auth.directory.answer_within=500ms", "--set", "auth.directory.timeout=300ms",
-         "--set", "auth.directory.poll=200ms"]
+SOON = ["--set", "auth.directory.cache_ttl=100ms", "--set", "auth.directory.negative_ttl=100ms",
+        "--set", "auth.directory.poll=200ms"]
+QUICK = [*SOON, "--set", "auth.directory.answer_within=500ms", "--set",
+         "auth.directory.timeout=300ms"]
 DORA = ("dora", "a password")
 SECRET = "a secret of the database"
 ORIGIN, THIRD_PARTY_AUTHORIZATION = 0x802F, 0x802E
@@ -135,7 +136,7 @@ def sqlite_with_sha256():
             server.stop()
 
 
-def sqlite_realms():
+def has_realms(kind):
     """Everything that coturn's tables say of a realm that the configuration does not name, applied
     while the server runs."""
     other, origin = "other.example", [(ORIGIN, b"https://MEET.other.example")]
@@ -151,10 +152,10 @@ def sqlite_realms():
             return refused.code
         return None
 
-    with Sqlite() as database:
+    with kind() as database:
         database.add_user(REALM, *DORA)
         database.add_user(other, "zoe", "a password")
-        flags = ["--relay-ip", "127.0.0.1", "--database", database.url, *QUICK]
+        flags = ["--relay-ip", "127.0.0.1", "--database", database.url, *SOON]
         with cases.start_server(("udp://127.0.0.1:0",), flags) as server, \
                 contextlib.ExitStack() as sockets:
             def new_client():
@@ -164,9 +165,9 @@ def sqlite_realms():
             check(error(new_client().allocate, *origin) == 401, "nothing names the realm yet")
             database.add_origin("https://meet.other.example", other)
             database.set_realm_options(other, user_quota=1, max_bps=2000)
-            database.sql(f"INSERT INTO allowed_peer_ip VALUES ('{other}', '127.0.0.9');"
-                         f"INSERT INTO oauth_key (kid, ikm_key, realm) VALUES ('north', "
-                         f"'MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=', '{other}');")
+            database.add_peers(other, "127.0.0.9", allowed=True)
+            database.add_peers(other, "8.8.8.0-8.8.8.255", allowed=False)
+            database.add_oauth_key("north", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=", other)
 
             def is_served():
                 asker = new_client()
@@ -178,6 +179,8 @@ def sqlite_realms():
             check(zoe.challenge[stun.REALM] == other.encode(), "a challenge of another realm")
             wait_until(lambda: error(zoe.create_permission, ("127.0.0.9", 9)) is None, 20,
                        "the realm's peers")
+            wait_until(lambda: error(zoe.create_permission, ("8.8.8.8", 9)) == 403, 20,
+                       "the peers that the realm may not reach")
             wait_until(lambda: error(new_client().allocate, *origin) == 486, 20, "its user's quota")
             wait_until(lambda: THIRD_PARTY_AUTHORIZATION in challenge(new_client(), origin), 20,
                        "its OAuth key")
@@ -188,6 +191,7 @@ def sqlite_realms():
             dora.allocate()
             check(THIRD_PARTY_AUTHORIZATION not in dora.challenge, "a token of another realm")
             check(error(dora.create_permission, ("127.0.0.9", 9)) == 403, "peers of another realm")
+            check(error(dora.create_permission, ("8.8.8.8", 9)) is None, "denied by another realm")
 
             database.set_realm_options(other, user_quota=3)
             wait_until(lambda: error(new_client().allocate, *origin) is None, 20, "another quota")
@@ -366,14 +370,16 @@ def webhook_over_tls():
 CASES = {
     "sqlite": lambda: authenticates(Sqlite),
     "sqlite-managed": lambda: is_managed(Sqlite, True),
-    "sqlite-realms": sqlite_realms,
+    "sqlite-realms": lambda: has_realms(Sqlite),
     "sqlite-sha256": sqlite_with_sha256,
     "sqlite-gone": lambda: survives(Sqlite),
     "postgresql": lambda: authenticates(Postgresql),
     "postgresql-managed": lambda: is_managed(Postgresql, True),
+    "postgresql-realms": lambda: has_realms(Postgresql),
     "postgresql-gone": lambda: survives(Postgresql),
     "mariadb": lambda: authenticates(Mariadb),
     "mariadb-managed": lambda: is_managed(Mariadb, True),
+    "mariadb-realms": lambda: has_realms(Mariadb),
     "mariadb-gone": lambda: survives(Mariadb),
     "postgresql-tls": lambda: over_tls(TlsPostgresql),
     "mariadb-tls": lambda: over_tls(TlsMariadb),
@@ -382,6 +388,7 @@ CASES = {
     "webhook-tls": webhook_over_tls,
     "redis": lambda: authenticates(Redis),
     "redis-managed": lambda: is_managed(Redis, False),
+    "redis-realms": lambda: has_realms(Redis),
     "redis-gone": lambda: survives(Redis),
 }
 

@@ -92,6 +92,26 @@ class Database:
     def add_secret(self, realm, secret):
         self.sql(f"INSERT INTO turn_secret (realm, value) VALUES ('{realm}', '{secret}');")
 
+    def set_realm_options(self, realm, **options):
+        """coturn's max_bps, total_quota and user_quota."""
+        for name, value in options.items():
+            option = name.replace("_", "-")
+            self.sql(f"DELETE FROM turn_realm_option WHERE realm = '{realm}' AND opt = '{option}';"
+                     f"INSERT INTO turn_realm_option (realm, opt, value) VALUES "
+                     f"('{realm}', '{option}', '{value}');")
+
+    def add_origin(self, origin, realm):
+        self.sql(f"INSERT INTO turn_origin_to_realm (origin, realm) VALUES "
+                 f"('{origin}', '{realm}');")
+
+    def add_peers(self, realm, ranges, allowed):
+        table = "allowed_peer_ip" if allowed else "denied_peer_ip"
+        self.sql(f"INSERT INTO {table} (realm, ip_range) VALUES ('{realm}', '{ranges}');")
+
+    def add_oauth_key(self, kid, key, realm):
+        self.sql(f"INSERT INTO oauth_key (kid, ikm_key, realm) VALUES "
+                 f"('{kid}', '{key}', '{realm}');")
+
     def kill(self):
         """As a crash would."""
         os.kill(self._server.pid, signal.SIGKILL)
@@ -318,6 +338,20 @@ class Redis(Database):
 
     def add_user(self, realm, name, password):
         self.redis("SET", f"turn/realm/{realm}/user/{name}/key", md5_key(name, realm, password))
+
+    def set_realm_options(self, realm, **options):
+        for name, value in options.items():
+            self.redis("SET", f"turn/realm/{realm}/{name.replace('_', '-')}", str(value))
+
+    def add_origin(self, origin, realm):
+        self.redis("SET", f"turn/origin/{origin}", realm)
+
+    def add_peers(self, realm, ranges, allowed):
+        kind = "allowed" if allowed else "denied"
+        self.redis("SADD", f"turn/realm/{realm}/{kind}-peer-ip", ranges)
+
+    def add_oauth_key(self, kid, key, realm):
+        self.redis("HSET", f"turn/oauth/kid/{kid}", "ikm_key", key, "realm", realm)
 
     def add_secret(self, realm, secret):
         self.redis("SADD", f"turn/realm/{realm}/secret", secret)
