@@ -9,6 +9,7 @@
 #include "server/admin/admin_socket.h"
 #include "server/admin/dashboard_server.h"
 #include "server/config_texts.h"
+#include "server/config_values.h"
 #include "server/ice_servers.h"
 #include "server/relay_checks.h"
 #include "server/reload.h"
@@ -143,7 +144,19 @@ std::string Server::show(const TransportAddress& address) const {
   return log_.show(address);
 }
 
-void Server::drain(std::optional<Duration> deadline) {
+// A range has the address that it begins with.
+std::string Server::show(const AddressRange& range) const {
+  const std::lock_guard lock(live_);
+  return config_.log.privacy == LogPrivacy::full ? range.to_string() : log_.show(range.first);
+}
+
+void Server::note_kick(uint64_t sessions, const std::string& wish, const Asker& asker) {
+  admin_log().info(
+      "sessions were kicked",
+      {{"sessions", sessions}, {"of", wish}, {"by", std::string(asker.by)}, {"from", asker.from}});
+}
+
+void Server::drain(std::optional<Duration> deadline, const Asker& asker) {
   const Duration patience = deadline.value_or(config_.server.drain_timeout);
   const auto now = steady_clock::now();
   {
@@ -155,17 +168,20 @@ void Server::drain(std::optional<Duration> deadline) {
   notify_.status("drains");
   admin_log().info(
       "draining: new clients are refused, and the server stops with the last allocation",
-      {{"at_the_latest_in", print_duration(patience)}});
+      {{"at_the_latest_in", print_duration(patience)},
+       {"by", std::string(asker.by)},
+       {"from", asker.from}});
 }
 
-void Server::resume() {
+void Server::resume(const Asker& asker) {
   {
     const std::lock_guard lock(live_);
     if (!std::exchange(draining_, std::nullopt)) return;
   }
   tell_shards_to_drain(false);
   notify_.status("serves");
-  admin_log().info("draining was cancelled: new clients are served again");
+  admin_log().info("draining was cancelled: new clients are served again",
+                   {{"by", std::string(asker.by)}, {"from", asker.from}});
 }
 
 void Server::tell_shards_to_drain(bool on) {
@@ -197,8 +213,18 @@ bool Server::is_drained() {
 LogLevels Server::log_levels() const { return {config_.log.level, log_.levels()}; }
 
 // Noted in the configuration, so that a reload says what it sets back.
-void Server::set_log_level(std::optional<LogComponent> component, LogLevel level) {
+void Server::set_log_level(std::optional<LogComponent> component, LogLevel level,
+                           const Asker& asker) {
   const std::lock_guard lock(live_);
+  const auto note = [&] {
+    admin_log().info("the log's level was changed",
+                     {{"of", component ? std::string(name_of(*component)) : "all"},
+                      {"to", print_word(kLogLevelWords, level)},
+                      {"by", std::string(asker.by)},
+                      {"from", asker.from}});
+  };
+  const bool is_told = log_.is_enabled(LogComponent::admin, LogLevel::info);
+  if (is_told) note();  // as long as it is
   auto& levels = config_.log.levels;
   if (component) {
     std::erase_if(levels, [&](const ComponentLevel& one) { return one.component == *component; });
@@ -209,12 +235,13 @@ void Server::set_log_level(std::optional<LogComponent> component, LogLevel level
     config_.log.level = level;
     log_.set_level(level);
   }
+  if (!is_told) note();
 }
 
 // The service manager calls this a reload, whoever has asked for it (sd_notify(3)).
-Result<Json, std::string> Server::reload() {
+Result<Json, std::string> Server::reload(const Asker& asker) {
   notify_.reloading();
-  auto done = try_reload();
+  auto done = try_reload(asker);
   const std::lock_guard lock(live_);
   last_reload_ = LastReload{steady_clock::now(), done ? std::string{} : done.error()};
   notify_.ready(std::string(draining_ ? "drains" : "serves") +
@@ -232,14 +259,15 @@ struct Server::Preparation {
   std::optional<Log::Prepared> log;
 };
 
-Result<Json, std::string> Server::try_reload() {
+Result<Json, std::string> Server::try_reload(const Asker& asker) {
   auto prepared = prepare_reload();
   if (!prepared) {
-    admin_log().error("the configuration is refused, and nothing has changed",
-                      {{"because", prepared.error()}});
+    admin_log().error(
+        "the configuration is refused, and nothing has changed",
+        {{"because", prepared.error()}, {"by", std::string(asker.by)}, {"from", asker.from}});
     return Failure{prepared.error()};
   }
-  return take(*std::move(prepared));
+  return take(*std::move(prepared), asker);
 }
 
 // Whatever may fail is here, and nothing here changes what is served.
@@ -283,7 +311,7 @@ Result<Server::Preparation, std::string> Server::prepare_reload() {
   return prepared;
 }
 
-Result<Json, std::string> Server::take(Preparation prepared) {
+Result<Json, std::string> Server::take(Preparation prepared, const Asker& asker) {
   {
     const std::lock_guard lock(live_);
     log_.take(*std::move(prepared.log));
@@ -301,7 +329,7 @@ Result<Json, std::string> Server::take(Preparation prepared) {
   hand_configuration_to_shards();
   if (prepared.credentials) credentials_->take(*std::move(prepared.credentials));
   if (prepared.dashboard) dashboard_->take(*std::move(prepared.dashboard));
-  return report(prepared.changes);
+  return report(prepared.changes, asker);
 }
 
 void Server::hand_configuration_to_shards() {
@@ -328,7 +356,7 @@ void Server::hand_configuration_to_shards() {
   }
 }
 
-Json Server::report(const std::vector<ConfigChange>& changes) {
+Json Server::report(const std::vector<ConfigChange>& changes, const Asker& asker) {
   Json changed = Json::array();
   Json waiting = Json::array();
   for (const ConfigChange& change : changes) {
@@ -341,7 +369,9 @@ Json Server::report(const std::vector<ConfigChange>& changes) {
                        {{"key", change.key}, {"from", change.from}, {"to", change.to}});
     }
   }
-  admin_log().info("the configuration was reloaded", {{"changed", changed.size()}});
+  admin_log().info(
+      "the configuration was reloaded",
+      {{"changed", changed.size()}, {"by", std::string(asker.by)}, {"from", asker.from}});
   return {{"changed", std::move(changed)}, {"needs_restart", std::move(waiting)}};
 }
 

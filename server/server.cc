@@ -150,10 +150,10 @@ void Server::run(Signals& signals) {
         if (auto reopened = log_.reopen(); !reopened) {
           log_.warn("SIGHUP: the log cannot be opened anew", {{"reason", reopened.error()}});
         }
-        (void)reload();  // it logs
+        (void)reload({"signal", "SIGHUP"});  // it logs
         break;
       case ServerSignal::drain:
-        drain(std::nullopt);
+        drain(std::nullopt, {"signal", "SIGUSR1"});
         break;
       case ServerSignal::reload_certificates:
         reload_certificates();

@@ -136,20 +136,23 @@ class Server final : AdminSubject {
   Shards shards() override;
   nlohmann::ordered_json describe() const override;
   std::string show(const TransportAddress& address) const override;
+  std::string show(const AddressRange& range) const override;
+  void note_kick(uint64_t sessions, const std::string& wish, const Asker& asker) override;
   MainTasks& main_tasks() override { return main_tasks_; }
-  Result<nlohmann::ordered_json, std::string> reload() override;
+  Result<nlohmann::ordered_json, std::string> reload(const Asker& asker) override;
   struct Preparation;
-  Result<nlohmann::ordered_json, std::string> try_reload();
+  Result<nlohmann::ordered_json, std::string> try_reload(const Asker& asker);
   Result<Preparation, std::string> prepare_reload();
-  Result<nlohmann::ordered_json, std::string> take(Preparation preparation);
+  Result<nlohmann::ordered_json, std::string> take(Preparation preparation, const Asker& asker);
   void hand_configuration_to_shards();
-  nlohmann::ordered_json report(const std::vector<ConfigChange>& changes);
-  void drain(std::optional<Duration> deadline) override;
-  void resume() override;
+  nlohmann::ordered_json report(const std::vector<ConfigChange>& changes, const Asker& asker);
+  void drain(std::optional<Duration> deadline, const Asker& asker) override;
+  void resume(const Asker& asker) override;
   void tell_shards_to_drain(bool on);
   bool is_drained();
   LogLevels log_levels() const override;
-  void set_log_level(std::optional<LogComponent> component, LogLevel level) override;
+  void set_log_level(std::optional<LogComponent> component, LogLevel level,
+                     const Asker& asker) override;
   ComponentLog admin_log() const { return log_.of(LogComponent::admin); }
   bool tell_shard(uint8_t shard, const auto& make_errand);
 

@@ -182,6 +182,26 @@ HttpResponse users(AdminSubject& subject, const HttpRequest& request) {
   return json_response({{"users", std::move(all)}, {"all", totals->all}});
 }
 
+Asker asker_of(const HttpRequest& request, const AdminSubject& subject) {
+  if (!request.peer) return {"dashboard", subject.show(request.client)};
+  return {"admin socket", "uid " + std::to_string(request.peer->user) + " pid " +
+                              std::to_string(request.peer->process)};
+}
+
+/// "user bob, client 192.0.2.0/24"
+std::string text_of(const SessionFilter& filter, const AdminSubject& subject) {
+  std::string text;
+  const auto add = [&](std::string_view name, const std::string& value) {
+    text += (text.empty() ? "" : ", ") + std::string(name) + " " + value;
+  };
+  if (filter.user) add("user", *filter.user);
+  if (filter.realm) add("realm", *filter.realm);
+  if (filter.client) add("client", subject.show(*filter.client));
+  if (filter.min_age) add("min_age", print_duration(*filter.min_age));
+  if (filter.min_idle) add("min_idle", print_duration(*filter.min_idle));
+  return text;
+}
+
 /// Ids, or what a filter matches, or all: never all by an empty wish.
 HttpResponse kick_sessions(AdminSubject& subject, const HttpRequest& request) {
   const auto body = read_object(request);
@@ -212,6 +232,11 @@ HttpResponse kick_sessions(AdminSubject& subject, const HttpRequest& request) {
   if (ways != 1) return http_error(400, "expected sessions, or a filter, or all: one of them");
   const auto kicked = ids.empty() ? kick(subject.shards(), filter) : kick(subject.shards(), ids);
   if (!kicked) return http_error(503, kicked.error());
+  subject.note_kick(*kicked,
+                    all           ? "all"
+                    : ids.empty() ? text_of(filter, subject)
+                                  : std::to_string(ids.size()) + " ids",
+                    asker_of(request, subject));
   return json_response({{"kicked", *kicked}});
 }
 
@@ -231,11 +256,11 @@ HttpResponse drain(AdminSubject& subject, const HttpRequest& request) {
     }
   }
   const auto done = subject.main_tasks().run(
-      [&subject, cancels, deadline] {
+      [&subject, cancels, deadline, asker = asker_of(request, subject)] {
         if (cancels) {
-          subject.resume();
+          subject.resume(asker);
         } else {
-          subject.drain(deadline);
+          subject.drain(deadline, asker);
         }
         return subject.describe();
       },
@@ -250,23 +275,16 @@ HttpResponse drain(AdminSubject& subject, const HttpRequest& request) {
   return json_response(json);
 }
 
-HttpResponse reload(AdminSubject& subject) {
-  const auto done =
-      subject.main_tasks().run([&subject] { return subject.reload(); }, kReloadPatience);
+HttpResponse reload(AdminSubject& subject, const HttpRequest& request) {
+  const auto done = subject.main_tasks().run(
+      [&subject, asker = asker_of(request, subject)] { return subject.reload(asker); },
+      kReloadPatience);
   if (!done) return http_error(503, "the server does not answer");
   if (!*done) return http_error(409, done->error());
   return json_response(**done);
 }
 
-HttpResponse log_levels(AdminSubject& subject, std::optional<ComponentLevel> of_one,
-                        std::optional<LogLevel> of_all) {
-  const auto levels = subject.main_tasks().run(
-      [&subject, of_one, of_all] {
-        if (of_one) subject.set_log_level(of_one->component, of_one->level);
-        if (of_all) subject.set_log_level(std::nullopt, *of_all);
-        return subject.log_levels();
-      },
-      kShardPatience);
+HttpResponse json_response(const std::optional<LogLevels>& levels) {
   if (!levels) return http_error(503, "the server does not answer");
   Json components = Json::object();
   for (const auto& [component, level] : levels->components) {
@@ -274,6 +292,11 @@ HttpResponse log_levels(AdminSubject& subject, std::optional<ComponentLevel> of_
   }
   return json_response({{"level", print_word(kLogLevelWords, levels->common)},
                         {"components", std::move(components)}});
+}
+
+HttpResponse log_levels(AdminSubject& subject) {
+  return json_response(
+      subject.main_tasks().run([&subject] { return subject.log_levels(); }, kShardPatience));
 }
 
 HttpResponse set_log_level(AdminSubject& subject, const HttpRequest& request) {
@@ -294,8 +317,13 @@ HttpResponse set_log_level(AdminSubject& subject, const HttpRequest& request) {
     if (wrong) return http_error(400, name + ": " + *wrong);
   }
   if (!has_level) return http_error(400, "expected {\"level\": \"debug\"}");
-  if (has_component) return log_levels(subject, wish, std::nullopt);
-  return log_levels(subject, std::nullopt, wish.level);
+  const auto component = has_component ? std::optional{wish.component} : std::nullopt;
+  return json_response(subject.main_tasks().run(
+      [&subject, component, level = wish.level, asker = asker_of(request, subject)] {
+        subject.set_log_level(component, level, asker);
+        return subject.log_levels();
+      },
+      kShardPatience));
 }
 
 }  // namespace
@@ -335,9 +363,8 @@ std::vector<HttpRoute> admin_routes(AdminSubject& subject) {
       {"GET", "/v1/users", [&](const HttpRequest& r) { return users(subject, r); }},
       {"POST", "/v1/kick", [&](const HttpRequest& r) { return kick_sessions(subject, r); }},
       {"POST", "/v1/drain", [&](const HttpRequest& r) { return drain(subject, r); }},
-      {"POST", "/v1/reload", [&](const HttpRequest&) { return reload(subject); }},
-      {"GET", "/v1/log-level",
-       [&](const HttpRequest&) { return log_levels(subject, std::nullopt, std::nullopt); }},
+      {"POST", "/v1/reload", [&](const HttpRequest& r) { return reload(subject, r); }},
+      {"GET", "/v1/log-level", [&](const HttpRequest&) { return log_levels(subject); }},
       {"POST", "/v1/log-level", [&](const HttpRequest& r) { return set_log_level(subject, r); }},
   };
 }

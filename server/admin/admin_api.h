@@ -28,6 +28,7 @@
 #include <string_view>
 #include <vector>
 
+#include "auth/address_range.h"
 #include "protocol/result.h"
 #include "protocol/time.h"
 #include "server/admin/main_tasks.h"
@@ -42,7 +43,13 @@ struct LogLevels {
   std::vector<ComponentLevel> components;
 };
 
-/// The server that is administered.
+/// Who has something done: by the admin socket, the dashboard or a signal.
+struct Asker {
+  std::string_view by;
+  std::string from;  ///< "uid 0 pid 4711", an address as log.privacy shows it, the signal's name
+};
+
+/// The server that is administered. Whatever it is asked to change leaves one line in the log.
 class AdminSubject {
  public:
   virtual ~AdminSubject() = default;
@@ -53,15 +60,19 @@ class AdminSubject {
   virtual nlohmann::ordered_json describe() const = 0;
   /// An address as log.privacy lets it be seen.
   virtual std::string show(const TransportAddress& address) const = 0;
+  virtual std::string show(const AddressRange& range) const = 0;
+  /// So many sessions were ended: those that `wish` names.
+  virtual void note_kick(uint64_t sessions, const std::string& wish, const Asker& asker) = 0;
   virtual MainTasks& main_tasks() = 0;
 
   // Done by the main thread.
-  virtual Result<nlohmann::ordered_json, std::string> reload() = 0;
-  virtual void drain(std::optional<Duration> deadline) = 0;
-  virtual void resume() = 0;
+  virtual Result<nlohmann::ordered_json, std::string> reload(const Asker& asker) = 0;
+  virtual void drain(std::optional<Duration> deadline, const Asker& asker) = 0;
+  virtual void resume(const Asker& asker) = 0;
   virtual LogLevels log_levels() const = 0;
   /// Of all components, or of one.
-  virtual void set_log_level(std::optional<LogComponent> component, LogLevel level) = 0;
+  virtual void set_log_level(std::optional<LogComponent> component, LogLevel level,
+                             const Asker& asker) = 0;
 };
 
 inline constexpr size_t kSessionsPerPage = 100;

@@ -124,6 +124,9 @@ def check_answers(server):
         check(len(sessions) == 2, f"{sessions}")
         kicked = get_json(server, "POST", "/v1/kick", {"sessions": [sessions[0]["id"]]})
         check(kicked == {"kicked": 1}, f"{kicked}")
+        told = re.search(r"sessions were kicked sessions=1 of=\"1 ids\" by=dashboard "
+                         r"from=127\.0\.0\.1:\d+", server.log())
+        check(told, f"nobody is told who has kicked:\n{server.log()}")
     check(get_json(server, "POST", "/v1/drain", {"deadline": "1h"})["state"] == "draining", "")
     check(ask(server, "GET", "/readyz")[0] == 503, "it is ready while it drains")
     check(get_json(server, "POST", "/v1/drain", {"cancel": True})["state"] == "serving", "")

@@ -188,6 +188,47 @@ def kick():
         server.stop()
 
 
+def deeds_told():
+    """Each thing that an operator does is one line: what, how many, and who has asked."""
+    def lines(text):
+        written = [line for line in server.log().splitlines() if line.startswith('{"time')]
+        return [line for line in map(json.loads, written) if line["message"].startswith(text)]
+
+    with start_server("--log-format", "json", "--set", "log.privacy=truncated") as server, \
+            clients(server, 4):
+        ids = [s["id"] for s in json_command(server, "sessions")["sessions"]]
+        command(server, "kick", ids[0])
+        command(server, "kick", "--client", "127.0.0.0/8", "--user", "a*")
+        command(server, "kick", "--all")
+        kicks = lines("sessions were kicked")
+        check([(k["sessions"], k["of"]) for k in kicks] ==
+              [(1, "1 ids"), (3, "user a*, client 127.0.0.0"), (0, "all")], f"{kicks}")
+        command(server, "log-level", "auth", "debug")
+        command(server, "log-level", "warn")
+        command(server, "log-level", "info")
+        levels = lines("the log's level was changed")
+        check([(one["of"], one["to"]) for one in levels] ==
+              [("auth", "debug"), ("all", "warn"), ("all", "info")], f"{levels}")
+        command(server, "reload")
+        with clients(server, 1) as (alice,):
+            command(server, "drain", "--deadline", "10m")
+            command(server, "drain", "--cancel")
+            mine = kicks + levels + lines("the configuration was reloaded") + lines("draining")
+            check(len(mine) == 9, f"{mine}")
+            for line in mine:
+                check(line["component"] == "admin" and line["by"] == "admin socket" and
+                      re.fullmatch(rf"uid {os.getuid()} pid \d+", line["from"]), f"{line}")
+            for number, text in ((signal.SIGHUP, "the configuration was reloaded"),
+                                 (signal.SIGUSR1, "draining")):
+                told = len(lines(text))
+                server.signal(number)
+                wait_until(lambda: len(lines(text)) > told, 20, f"the line of {number.name}")
+                check((lines(text)[-1]["by"], lines(text)[-1]["from"]) == ("signal", number.name),
+                      f"{lines(text)}")
+            alice.refresh(0)
+        check(server.ended(20) == 0, server.log())
+
+
 def api_errors():
     with start_server() as server:
         for method, target, body, code in (
@@ -731,6 +772,7 @@ CASES = {
     "status": status,
     "sessions": sessions,
     "kick": kick,
+    "deeds-told": deeds_told,
     "api-errors": api_errors,
     "no-server": no_server,
     "socket-permissions": socket_permissions,

@@ -155,12 +155,18 @@ class AskedByNobody final : public AdminSubject {
   Shards shards() override { return {channel_, 1}; }
   nlohmann::ordered_json describe() const override { return {}; }
   std::string show(const TransportAddress& /*address*/) const override { return {}; }
+  std::string show(const AddressRange& /*range*/) const override { return {}; }
+  void note_kick(uint64_t /*sessions*/, const std::string& /*wish*/,
+                 const Asker& /*asker*/) override {}
   MainTasks& main_tasks() override { return tasks_; }
-  Result<nlohmann::ordered_json, std::string> reload() override { return Failure{std::string()}; }
-  void drain(std::optional<Duration> /*deadline*/) override {}
-  void resume() override {}
+  Result<nlohmann::ordered_json, std::string> reload(const Asker& /*asker*/) override {
+    return Failure{std::string()};
+  }
+  void drain(std::optional<Duration> /*deadline*/, const Asker& /*asker*/) override {}
+  void resume(const Asker& /*asker*/) override {}
   LogLevels log_levels() const override { return {LogLevel::info, {}}; }
-  void set_log_level(std::optional<LogComponent> /*component*/, LogLevel /*level*/) override {}
+  void set_log_level(std::optional<LogComponent> /*component*/, LogLevel /*level*/,
+                     const Asker& /*asker*/) override {}
   ShardChannel& channel() { return channel_; }
 
  private:
