@@ -2,6 +2,7 @@
 #include "server/self_test.h"
 
 #include <openssl/crypto.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <future>
@@ -9,6 +10,7 @@
 
 #include "client/tools/make_connection.h"
 #include "client/tools/probe_visit.h"
+#include "io/control_messages.h"
 
 namespace uturn {
 namespace {
@@ -16,9 +18,21 @@ namespace {
 // Signals wait for us, and one that says stop must be heard within a second.
 constexpr std::chrono::seconds kPatience{1};
 
+/// Whether what we send there comes from a proxy's address.
+bool is_proxy_towards(const TransportAddress& address, const std::vector<AddressRange>& proxies) {
+  if (proxies.empty()) return false;
+  const auto socket = ClientSocket::open(ClientSocket::Kind::datagram, address);
+  SocketName name;
+  socklen_t size = sizeof name;
+  if (!socket || ::getsockname(socket->fd(), &name.any, &size) != 0) return false;
+  const IpAddress source = read_name(name).ip.canonical();
+  return std::ranges::any_of(proxies,
+                             [&](const AddressRange& range) { return range.contains(source); });
+}
+
 /// How a visit ended: empty, or "allocate: the server did not answer in time".
-std::string visit(Transport transport, const TransportAddress& address, const std::string& username,
-                  const std::string& password) {
+std::string visit(Transport transport, const TransportAddress& address, bool is_proxy,
+                  const std::string& username, const std::string& password) {
   const bool relays = !username.empty();
   std::optional<ClientSecurity> security;
   if (uses_tls(transport)) {
@@ -31,7 +45,8 @@ std::string visit(Transport transport, const TransportAddress& address, const st
                          .password = password,
                          .transport = transport,
                          .relays = relays,
-                         .security = security ? &*security : nullptr};
+                         .security = security ? &*security : nullptr,
+                         .is_proxy = is_proxy};
   const Instant end = read_clocks().monotonic + kPatience;
   ProbeVisit attempt{settings, address, end};
   OPENSSL_cleanse(settings.password.data(), settings.password.size());
@@ -75,7 +90,8 @@ std::string joined(const std::vector<std::string>& names) {
 }  // namespace
 
 std::string self_test(const std::vector<ListenerUri>& listeners, bool has_certificate,
-                      const std::string& username, const std::string& password) {
+                      const std::string& username, const std::string& password,
+                      const std::vector<AddressRange>& proxies) {
   struct Visit {
     std::string name;
     std::future<std::string> failure;
@@ -86,8 +102,9 @@ std::string self_test(const std::vector<ListenerUri>& listeners, bool has_certif
     const auto place = place_of(listeners, transport, has_certificate);
     if (!place) continue;
     visits.push_back(
-        {std::string{name_of(transport)}, std::async(std::launch::async, visit, transport, *place,
-                                                     std::cref(username), std::cref(password))});
+        {std::string{name_of(transport)},
+         std::async(std::launch::async, visit, transport, *place, is_proxy_towards(*place, proxies),
+                    std::cref(username), std::cref(password))});
   }
   if (visits.empty()) return "nothing was tested: no listener";
 

@@ -380,14 +380,15 @@ void Server::print_quick_start() {
   for (const auto& [name, user] : config_.auth.users) {
     if (user.password.empty()) continue;
     found.username = name;
-    found.self_test = self_test(uris_, certificates_ != nullptr, name, user.password.reveal());
+    found.self_test = self_test(uris_, certificates_ != nullptr, name, user.password.reveal(),
+                                config_.proxy.from);
     // An operator's own password has no business on a terminal.
     found.credential = config_.start.credential_generated ? user.password.reveal()
                                                           : "the password of " + printable(name);
     break;
   }
   if (found.username.empty()) {
-    found.self_test = self_test(uris_, certificates_ != nullptr, "", "");
+    found.self_test = self_test(uris_, certificates_ != nullptr, "", "", config_.proxy.from);
   }
   std::string text = quick_start_text(found);
   std::cout << text << std::flush;

@@ -2,7 +2,9 @@
 #include "client/tools/driven_connection.h"
 
 #include <array>
+#include <cerrno>
 #include <utility>
+#include <vector>
 
 namespace uturn {
 namespace {
@@ -13,8 +15,9 @@ constexpr int kReadsAtOnce = 16;
 }  // namespace
 
 DrivenConnection::DrivenConnection(ClientSocket::Kind kind, const TransportAddress& server,
-                                   std::unique_ptr<ServerConnection> connection, Now now)
-    : kind_(kind), connection_(std::move(connection)) {
+                                   std::unique_ptr<ServerConnection> connection, Now now,
+                                   Bytes header)
+    : kind_(kind), header_(header), connection_(std::move(connection)) {
   auto socket = ClientSocket::open(kind, server);
   if (!socket) {
     connection_->on_error(socket.error());
@@ -60,6 +63,9 @@ void DrivenConnection::on_deadline(Now now) {
 
 void DrivenConnection::connect(Now now) {
   is_connected_ = true;
+  // The buffer of a new connection takes so little whole.
+  const bool begins = kind_ == ClientSocket::Kind::stream && !header_.empty();
+  if (begins && !socket_.send(header_)) return connection_->on_error(EPIPE);
   connection_->on_connected(now);
   write();
 }
@@ -82,13 +88,23 @@ void DrivenConnection::write() {
   while (is_connected_) {
     const Bytes bytes = connection_->outgoing();
     if (bytes.empty()) return;
-    const auto size = socket_.send(bytes);
+    const auto size = transmit(bytes);
     if (!size) {
       if (!would_block(size.error())) connection_->on_error(size.error());
       return;
     }
     connection_->sent(*size);
   }
+}
+
+/// How many of `bytes` went.
+Result<size_t, int> DrivenConnection::transmit(Bytes bytes) {
+  if (kind_ == ClientSocket::Kind::stream || header_.empty()) return socket_.send(bytes);
+  std::vector<uint8_t> datagram(header_.begin(), header_.end());
+  datagram.insert(datagram.end(), bytes.begin(), bytes.end());
+  auto size = socket_.send(datagram);
+  if (size) *size -= header_.size();
+  return size;
 }
 
 }  // namespace uturn

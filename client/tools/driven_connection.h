@@ -12,9 +12,10 @@ namespace uturn {
 
 class DrivenConnection {
  public:
-  /// Begins to connect; where not even that was possible, `connection` has ended.
+  /// Begins to connect; where not even that was possible, `connection` has ended. `header`, which
+  /// outlives it, goes before the first byte of a stream, and before every datagram.
   DrivenConnection(ClientSocket::Kind kind, const TransportAddress& server,
-                   std::unique_ptr<ServerConnection> connection, Now now);
+                   std::unique_ptr<ServerConnection> connection, Now now, Bytes header = {});
 
   DrivenConnection(const DrivenConnection&) = delete;
   DrivenConnection& operator=(const DrivenConnection&) = delete;
@@ -34,8 +35,10 @@ class DrivenConnection {
   void connect(Now now);
   void read(FrameSink& sink, Now now);
   void write();
+  Result<size_t, int> transmit(Bytes bytes);
 
   ClientSocket::Kind kind_;
+  Bytes header_;
   ClientSocket socket_;
   std::unique_ptr<ServerConnection> connection_;
   bool is_connected_ = false;

@@ -2,11 +2,17 @@
 #include "client/tools/probe_visitor.h"
 
 #include <algorithm>
+#include <array>
 
 #include "client/tools/make_connection.h"
 
 namespace uturn {
 namespace {
+
+/// Of a proxy that speaks for itself: version 2, LOCAL, no addresses ("The PROXY protocol", Section
+/// 2.2).
+constexpr std::array<uint8_t, 16> kLocalProxyHeader{0x0D, 0x0A, 0x0D, 0x0A, 0x00, 0x0D, 0x0A, 0x51,
+                                                    0x55, 0x49, 0x54, 0x0A, 0x20, 0x00, 0x00, 0x00};
 
 /// As many requests as fit into the time, then a wait as long as the next interval.
 RetransmissionSettings fitting_into(Duration timeout) {
@@ -24,7 +30,8 @@ RetransmissionSettings fitting_into(Duration timeout) {
 ProbeVisitor::ProbeVisitor(const ProbeSettings& settings, const TransportAddress& server,
                            Duration timeout, Random& random, Now now)
     : link(socket_kind_of(settings.transport), server,
-           make_connection(settings.transport, settings.security), now),
+           make_connection(settings.transport, settings.security), now,
+           settings.is_proxy ? Bytes{kLocalProxyHeader} : Bytes{}),
       stun({.retransmission = fitting_into(timeout),
             .decoration = {},
             .reliable = is_reliable(settings.transport)},

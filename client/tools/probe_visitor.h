@@ -16,6 +16,8 @@ struct ProbeSettings {
   Transport transport = Transport::udp;
   bool relays = false;  ///< turn: Allocate and the relay loop; stun: Binding only
   const ClientSecurity* security = nullptr;  ///< of TLS and DTLS; outlives the visit
+  /// The server takes us for a proxy: each datagram, or the stream, begins with its header.
+  bool is_proxy = false;
 };
 
 class ProbeVisitor final : public FrameSink {

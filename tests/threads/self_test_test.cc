@@ -41,6 +41,23 @@ TEST(SelfTest, TcpIsVisitedAndTlsWhereThereIsACertificate) {
   EXPECT_EQ(self_test(listeners, true, "", ""), "binding ok over udp, tcp and tls");
 }
 
+// LOCAL: the proxy speaks for itself ("The PROXY protocol", Section 2.2).
+TEST(SelfTest, WhoIsTakenForAProxySaysItsHeader) {
+  Config config = on_every_transport();
+  config.listeners.push_back(*ListenerUri::parse("dtls://127.0.0.1:0"));
+  config.proxy.from = {*AddressRange::parse("127.0.0.0/8")};
+  RunningServer server(config);
+  ASSERT_TRUE(server.is_running()) << server.problem();
+  const std::vector<ListenerUri> listeners = {{Transport::udp, server.address(0)},
+                                              {Transport::tcp, server.address(1)},
+                                              {Transport::dtls, server.address(2)}};
+  EXPECT_EQ(self_test(listeners, true, "alice", "secret", config.proxy.from),
+            "binding ok, allocate ok, relay loop ok over udp, tcp, tls and dtls");
+  EXPECT_THAT(self_test({listeners[1]}, false, "alice", "secret", {}),
+              StartsWith("failed over tcp: "))
+      << "whoever says none is not served";
+}
+
 TEST(SelfTest, TheTransportThatFailedIsNamedBeforeTheOnesThatWork) {
   Config config = on_every_transport();
   config.start.certificate_generated = false;  // so it refuses TLS
