@@ -30,6 +30,7 @@ class Bench:
             try:
                 with Operations(server, run.workload, *self.length(run.workload)) as operations:
                     result = self._generate(server, run.workload, variables or {})
+                    result.update(self.observe(run))
             except Failure as failure:
                 raise Failure(f"{failure}\n{run.server}: {server.log()}") from failure
             if run.workload.during:
@@ -40,6 +41,10 @@ class Bench:
         result["server_cpus"] = cpu_list(cpus)
         return result
 
+    def observe(self, run):
+        """What else a result shall hold, asked of the server before it stops."""
+        return {}
+
     def length(self, workload):
         """Seconds of warm-up and of measurement."""
         warmup = self._warmup if workload.warmup is None else workload.warmup
@@ -48,7 +53,8 @@ class Bench:
     def command(self, uri, pid, workload, variables):
         warmup, seconds = self.length(workload)
         command = [self._programs.uturn, "bench", uri, "--json", "--quiet",
-                   "--user", USER, "--password", PASSWORD, "--server-pid", str(pid),
+                   *(workload.login or ("--user", USER, "--password", PASSWORD)),
+                   "--server-pid", str(pid),
                    "--cpus", cpu_list(self._generator_cpus),
                    "--warmup", f"{warmup * 1000:.0f}ms", "--seconds", f"{seconds * 1000:.0f}ms"]
         for flag, addresses in (("--client-address", self._world.clients),

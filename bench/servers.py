@@ -44,6 +44,7 @@ pidfile={directory}/pid
 log-file={directory}/turnserver.log
 simple-log
 no-stdout-log
+{more}
 """
 
 
@@ -223,7 +224,7 @@ class RunningServer:
                 first_port=RELAY_PORTS[0], last_port=RELAY_PORTS[1], workers=workload.workers,
                 realm=REALM, user=USER, password=PASSWORD, first_peer=world.peer_range[0],
                 last_peer=world.peer_range[1], directory=self._directory.name,
-                transports="\n".join(lines)))
+                transports="\n".join(lines), more="\n".join(workload.coturn)))
         uri = URIS[transport].format(f"{world.server_ip}:{port}")
         table = "tcp" if transport in ("tcp", "tls") else "udp"
         return ([programs.coturn, "-c", self._path("turnserver.conf")],

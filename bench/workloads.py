@@ -15,7 +15,9 @@ class Workload:
     name: str
     what: str
     flags: tuple
-    serve: tuple = ()       # flags of `uturn serve`; coturn and the forwarder have no counterpart
+    serve: tuple = ()       # flags of `uturn serve`
+    coturn: tuple = ()      # lines of turnserver.conf; they go last, and so win
+    login: tuple = ()       # who the clients are; empty: the one user of the configuration
     workers: int = 1
     seconds: float = None   # where the length of a run is part of the workload
     warmup: float = None

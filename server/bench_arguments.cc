@@ -204,6 +204,9 @@ void add_requests(CLI::App& app, BenchOptions& options) {
   app.add_option("--window", options.request_window,
                  "Requests under way at once, also of set-up (default 64)")
       ->type_name("N");
+  app.add_option("--refreshes", options.refreshes,
+                 "Modes allocate, lives: of each allocation, before the one that ends it")
+      ->type_name("N");
   add_time(app, "--storm-seconds", options.storm, "Mode allocate: all begin within this time");
   add_text<std::vector<std::string>>(
       app, "--flood",
@@ -236,6 +239,11 @@ void add_bench_arguments(CLI::App& app, BenchOptions& options) {
                  "turn: or turns:HOST[:PORT][?transport=tcp|udp], or forward:HOST:PORT");
   app.add_option("--user", options.username, "User name")->type_name("U");
   app.add_option("--password", options.password, "Password; ${ENV} or file:PATH")->type_name("P");
+  app.add_option("--users", options.users, "Modes allocate, lives: U-0 to U-(N-1), in turn")
+      ->type_name("N");
+  app.add_option("--auth-secret", options.auth_secret,
+                 "Modes allocate, lives: a TURN REST user for each; ${ENV} or file:PATH")
+      ->type_name("S");
   add_traffic(app, options);
   add_pace(app, options);
   add_generator(app, options);

@@ -279,6 +279,12 @@ int run_bench_command(const Invocation& invocation) {
     return kExitUsage;
   }
   options.password = *password;
+  const auto secret = expand_value(options.auth_secret, invocation.sources);
+  if (!secret) {
+    invocation.err << "uturn bench: --auth-secret: " << secret.error() << "\n";
+    return kExitUsage;
+  }
+  options.auth_secret = *secret;
   return invocation.actions.bench(options, invocation.out, invocation.err);
 }
 

@@ -34,6 +34,11 @@ TEST(BenchOptions, ContradictionsAreTold) {
     std::string_view problem;
   } const cases[] = {
       {[](BenchOptions& o) { o.username = "alice"; }, "belong together"},
+      {[](BenchOptions& o) { o.auth_secret = "s"; }, "allocate and lives"},
+      {[](BenchOptions& o) { o.mode = BenchMode::lives, o.users = 3; }, "need a name"},
+      {[](BenchOptions& o) { o.username = o.password = "x", o.users = 3; }, "allocate and lives"},
+      {[](BenchOptions& o) { o.username = o.password = o.auth_secret = "x"; }, "no user beside"},
+      {[](BenchOptions& o) { o.refreshes = 3; }, "refreshes are for"},
       {[](BenchOptions& o) { o.allocations = 0; }, "1 allocation"},
       {[](BenchOptions& o) { o.threads = 0; }, "1 thread"},
       {[](BenchOptions& o) { o.threads = o.allocations + 1; }, "not more than allocations"},

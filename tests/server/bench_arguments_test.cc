@@ -97,6 +97,18 @@ TEST(BenchArguments, RequestsAndFloodsAreRead) {
   EXPECT_TRUE(options.quiet);
 }
 
+TEST(BenchArguments, UsersOfLivesAreRead) {
+  const BenchOptions in_turn = bench({"--mode", "allocate", "--user", "u", "--password", "p",
+                                      "--users", "1000", "--refreshes", "9"});
+  EXPECT_EQ(in_turn.users, 1'000u);
+  EXPECT_EQ(in_turn.refreshes, 9u);
+  ConfigReading reading;
+  reading.environment["SECRET"] = "shared";
+  run({"bench", "turn:x", "--mode", "lives", "--auth-secret", "${SECRET}"}, reading);
+  ASSERT_TRUE(called.benched);
+  EXPECT_EQ(called.benched->auth_secret, "shared");
+}
+
 TEST(BenchArguments, AWorkloadGoesFirstWhereverItStands) {
   const BenchOptions options = bench({"--allocations", "10", "--workload", "W3"});
   EXPECT_EQ(options.workload, "W3");

@@ -101,10 +101,9 @@ Result<Done, std::string> run_churn(const BenchServer& server, const std::atomic
   CsprngRandom random;
   const IpAddress peer =
       options.peer_addresses.empty() ? io->address : options.peer_addresses.front();
-  LifeClients clients(io->route(server), random,
-                      {.credentials = {options.username, options.password},
-                       .peer = PeerAddress{{peer, kPeerPort}},
-                       .ends = false});
+  LifeClients clients(
+      io->route(server), random,
+      {.users = LifeUsers(options), .peer = PeerAddress{{peer, kPeerPort}}, .ends = false});
   for (const SocketId socket : io->sockets) clients.add(socket);
   RequestPump pump(*io->loop, clients, [&clients](Now now) { clients.on_deadlines(now); });
 

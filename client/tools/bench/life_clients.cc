@@ -2,11 +2,14 @@
 #include "client/tools/bench/life_clients.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "client/tools/failure_text.h"
 
 namespace uturn {
+
+constexpr std::chrono::seconds kLifetime{600};
 
 LifeClients::LifeClients(const ServerRoute& route, Random& random, LifePlan plan)
     : RequestClients(route), random_(random), plan_(std::move(plan)) {}
@@ -21,12 +24,14 @@ bool LifeClients::begin_one(Instant intended, Now now) {
   const uint32_t index = free_.front();
   free_.pop_front();
   Client& client = clients_[index];
-  client.turn.emplace(TurnClient::Settings{.credentials = plan_.credentials,
-                                           .retransmission = {},
-                                           .decoration = {},
-                                           .reliable = route().is_reliable()},
-                      random_);
+  client.turn.emplace(
+      TurnClient::Settings{.credentials = plan_.users.of(users_taken_++, now.calendar),
+                           .retransmission = {},
+                           .decoration = {},
+                           .reliable = route().is_reliable()},
+      random_);
   client.state = State::allocating;
+  client.refreshes = plan_.refreshes;
   client.began = intended;
   set_busy(index);
   ++lives_.begun;
@@ -122,7 +127,7 @@ void LifeClients::take_event(uint32_t index, const TurnEvent& event, Now now) {
   if (const auto* failure = std::get_if<RequestFailure>(&event)) {
     take_failure(index, *failure, now);
   } else if (std::holds_alternative<Allocated>(event) && client.state == State::allocating) {
-    if (!plan_.peer) return on_set_up(index, now);
+    if (!plan_.peer) return go_on(index, now);
     client.state = State::permitting;
     client.turn->create_permission(plan_.peer->ip, now);
   } else if (std::holds_alternative<PermissionInstalled>(event) &&
@@ -130,12 +135,23 @@ void LifeClients::take_event(uint32_t index, const TurnEvent& event, Now now) {
     client.state = State::binding;
     client.turn->bind_channel(*plan_.peer, now);
   } else if (std::holds_alternative<ChannelBound>(event) && client.state == State::binding) {
-    on_set_up(index, now);
+    go_on(index, now);
+  } else if (std::holds_alternative<Refreshed>(event) && client.state == State::refreshing) {
+    go_on(index, now);
   } else if (std::holds_alternative<Released>(event) && client.state == State::releasing) {
     ++releases_.succeeded;
     releases_.latency.record(now.monotonic - client.began);
     end(index);
   }
+}
+
+/// It has all that it came for: refreshed as often as it is to be, it is set up.
+void LifeClients::go_on(uint32_t index, Now now) {
+  Client& client = clients_[index];
+  if (client.refreshes == 0) return on_set_up(index, now);
+  --client.refreshes;
+  client.state = State::refreshing;
+  client.turn->refresh(kLifetime, now);
 }
 
 void LifeClients::on_set_up(uint32_t index, Now now) {

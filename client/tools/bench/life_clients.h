@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "auth/random.h"
+#include "client/tools/bench/life_users.h"
 #include "client/tools/bench/request_clients.h"
 #include "client/tools/bench/request_tally.h"
 #include "client/turn_client.h"
@@ -15,12 +16,13 @@
 namespace uturn {
 
 /// What every client goes through: 401 and Allocate; CreatePermission and ChannelBind for the peer,
-/// if there is one; Refresh with lifetime 0, at once or when release_one() says so. One request
-/// after the other, so that each retransmission is known by its transaction id. Nothing is
-/// refreshed: no life lasts as long as an allocation does.
+/// if there is one; `refreshes` Refreshes; Refresh with lifetime 0, at once or when release_one()
+/// says so. One request after the other, so that each retransmission is known by its transaction
+/// id. Nothing is refreshed: no life lasts as long as an allocation does.
 struct LifePlan {
-  LongTermCredentials credentials{};
+  LifeUsers users{};
   std::optional<PeerAddress> peer{};
+  uint32_t refreshes = 0;
   bool ends = true;
 };
 
@@ -56,12 +58,21 @@ class LifeClients final : public RequestClients {
   void on_unreachable(size_t client, Now now) override;
 
  private:
-  enum class State : uint8_t { free, allocating, permitting, binding, allocated, releasing };
+  enum class State : uint8_t {
+    free,
+    allocating,
+    permitting,
+    binding,
+    refreshing,
+    allocated,
+    releasing
+  };
   struct Client {
     SocketId socket;
     std::optional<TurnClient> turn{};
     State state = State::free;
-    Instant began{};  ///< this life, or its Refresh with lifetime 0
+    uint32_t refreshes = 0;  ///< still to be made
+    Instant began{};         ///< this life, or its Refresh with lifetime 0
     TransactionId last_sent{};
     size_t place = 0;  ///< in busy_, while busy
   };
@@ -72,6 +83,7 @@ class LifeClients final : public RequestClients {
   void release(uint32_t index, Now now);
   void take_event(uint32_t index, const TurnEvent& event, Now now);
   void take_failure(uint32_t index, const RequestFailure& failure, Now now);
+  void go_on(uint32_t index, Now now);
   void on_set_up(uint32_t index, Now now);
   void end(uint32_t index);
   void carry_out(uint32_t index, Now now);
@@ -83,6 +95,7 @@ class LifeClients final : public RequestClients {
   std::deque<uint32_t> free_;
   std::deque<uint32_t> allocated_;
   std::vector<uint32_t> busy_;
+  uint64_t users_taken_ = 0;
   Instant next_round_{};
   RequestTally lives_;
   RequestTally releases_;

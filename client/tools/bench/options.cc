@@ -54,6 +54,19 @@ std::optional<std::string> problem_in_relaying(const BenchOptions& options) {
   return std::nullopt;
 }
 
+std::optional<std::string> problem_in_users(const BenchOptions& options) {
+  const bool has_user = !options.username.empty();
+  if (has_user == options.password.empty()) return "a user and a password belong together";
+  const bool has_secret = !options.auth_secret.empty();
+  if (has_secret && has_user) return "a secret makes the users up: give no user beside it";
+  if (options.users > 0 && !has_user) return "users in turn need a name and a password";
+  const bool has_lives = options.mode == BenchMode::allocate || options.mode == BenchMode::lives;
+  if (has_lives) return std::nullopt;
+  if (has_secret || options.users > 0) return "users of their own are for mode allocate and lives";
+  if (options.refreshes > 0) return "refreshes are for mode allocate and lives";
+  return std::nullopt;
+}
+
 std::optional<std::string> problem_in_forwarding(const BenchOptions& options) {
   if (options.transport.value_or(Transport::udp) != Transport::udp) {
     return "a bare forwarder is reached over udp only";
@@ -123,9 +136,7 @@ std::string_view text_of(FloodKind kind) {
 }
 
 std::optional<std::string> problem_in(const BenchOptions& options) {
-  if (options.username.empty() != options.password.empty()) {
-    return "a user and a password belong together";
-  }
+  if (auto problem = problem_in_users(options)) return problem;
   if (options.allocations == 0) return "there must be 1 allocation at least";
   if (options.threads == 0 || options.threads > options.allocations) {
     return "there must be 1 thread at least, and not more than allocations";

@@ -53,7 +53,9 @@ struct BenchOptions {
   std::string uri;  ///< RFC 7065: "turn:127.0.0.1:3478"; or "forward:127.0.0.1:40000"
   std::string username{};
   std::string password{};
-  std::string workload{};  ///< the preset that the other values began as; empty: none
+  std::string auth_secret{};  ///< of the TURN REST API: a user of its own for each life
+  uint32_t users = 0;         ///< of lives, in turn: NAME-0, NAME-1 …; 0: NAME
+  std::string workload{};     ///< the preset that the other values began as; empty: none
 
   std::optional<Transport> transport{};  ///< absent: as the URI says
   SecurityWish security{};               ///< of TLS and DTLS
@@ -86,6 +88,7 @@ struct BenchOptions {
   Duration duration = 5s;
 
   uint32_t request_window = 64;     ///< transactions under way at once: set-up and request modes
+  uint32_t refreshes = 0;           ///< of each life, before the one that ends it
   std::optional<Duration> storm{};  ///< mode allocate: the clients begin evenly over this
   std::vector<FloodWish> floods{};  ///< beside any mode
   std::vector<IpAddress> flood_addresses{};

@@ -242,7 +242,7 @@ Result<Done, std::string> run_bindings(RequestLoop io, UsageMeter meter, const B
 /// Lives with a peer have a permission and a channel for it. Nobody need be there.
 LifePlan plan_for(const BenchOptions& options, const IpAddress& our_address) {
   constexpr uint16_t kPeerPort = 40'000;
-  LifePlan plan{.credentials = {options.username, options.password}};
+  LifePlan plan{.users = LifeUsers(options), .refreshes = options.refreshes};
   const bool has_peer = options.mode == BenchMode::idle || options.mode == BenchMode::lives;
   if (has_peer) {
     const IpAddress& peer =
