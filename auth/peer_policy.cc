@@ -78,6 +78,22 @@ const AddressRange* find_range(const std::vector<AddressRange>& merged, const Ip
   return candidate.contains(address) ? &candidate : nullptr;
 }
 
+std::vector<AddressRange> prepare_allowed(const std::vector<AddressRange>& rules) {
+  std::vector<AddressRange> ranges;
+  for (const AddressRange& rule : rules) {
+    for (const AddressRange& piece : around_local_translation(rule)) {
+      ranges.push_back(canonical(piece));
+    }
+  }
+  return merge(std::move(ranges));
+}
+
+std::vector<AddressRange> prepare_denied(const std::vector<AddressRange>& rules) {
+  std::vector<AddressRange> ranges;
+  for (const AddressRange& rule : rules) ranges.push_back(canonical(rule));
+  return merge(std::move(ranges));
+}
+
 template <class T>
 void sort_unique(std::vector<T>& values) {
   std::ranges::sort(values);
@@ -89,19 +105,17 @@ void sort_unique(std::vector<T>& values) {
 
 std::string option_that_would_allow(const PeerDecision& decision) {
   if (decision.is_permitted() || decision.rule == PeerRule::never) return {};
-  return "peers.allow: [" + decision.range.to_string() + "]";
+  const bool is_of_realm = decision.rule == PeerRule::denied_by_realm;
+  return (is_of_realm ? "the realm's own peers.allow: [" : "peers.allow: [") +
+         decision.range.to_string() + "]";
 }
 
-PeerPolicy::PeerPolicy(const Settings& settings) : default_deny_(settings.default_deny) {
-  for (const AddressRange& rule : settings.allow) {
-    for (const AddressRange& piece : around_local_translation(rule)) {
-      allow_.push_back(canonical(piece));
-    }
-  }
-  for (const AddressRange& rule : settings.deny) deny_.push_back(canonical(rule));
-  allow_ = merge(std::move(allow_));
-  deny_ = merge(std::move(deny_));
-
+PeerPolicy::PeerPolicy(const Settings& settings)
+    : realm_allow_(prepare_allowed(settings.realm_allow)),
+      realm_deny_(prepare_denied(settings.realm_deny)),
+      allow_(prepare_allowed(settings.allow)),
+      deny_(prepare_denied(settings.deny)),
+      default_deny_(settings.default_deny) {
   for (const TransportAddress& service : settings.own_services) {
     const IpAddress ip = service.ip.canonical();
     if (ip.is_unspecified()) {
@@ -123,6 +137,12 @@ PeerDecision PeerPolicy::decide(const IpAddress& peer) const {
   const IpAddress compared = form_to_compare(peer);
   if (compared.is_unspecified()) return {PeerRule::never, {compared, compared}};
 
+  if (const AddressRange* range = find_range(realm_allow_, compared)) {
+    return {PeerRule::allowed, *range};
+  }
+  if (const AddressRange* range = find_range(realm_deny_, compared)) {
+    return {PeerRule::denied_by_realm, *range};
+  }
   if (const AddressRange* range = find_range(allow_, compared)) return {PeerRule::allowed, *range};
   if (const AddressRange* range = find_range(deny_, compared)) return {PeerRule::denied, *range};
   if (default_deny_) {

@@ -11,11 +11,12 @@
 namespace uturn {
 
 enum class PeerRule : uint8_t {
-  permitted,       ///< no rule speaks against it
-  allowed,         ///< by `peers.allow`
-  never,           ///< unspecified, or a transport address of this server
-  denied,          ///< by `peers.deny`
-  denied_special,  ///< by the special-purpose table
+  permitted,        ///< no rule speaks against it
+  allowed,          ///< by `peers.allow`, the realm's own or everybody's
+  never,            ///< unspecified, or a transport address of this server
+  denied_by_realm,  ///< by the realm's own `peers.deny`
+  denied,           ///< by `peers.deny`
+  denied_special,   ///< by the special-purpose table
 };
 
 /// What the policy says, and by which range, for the one log line per newly denied range.
@@ -29,8 +30,10 @@ struct PeerDecision {
 /// The setting that would allow what was denied, "peers.allow: [10.0.0.0/8]"; empty where none can.
 std::string option_that_would_allow(const PeerDecision& decision);
 
-/// Order: built-in never, `allow`, `deny`, default deny, permitted, whatever the prefix lengths.
-/// An own relayed transport address is not decided here: the relay asks its held ports first.
+/// Order: built-in never, the realm's own `allow` and `deny`, everybody's `allow` and `deny`,
+/// default deny, permitted, whatever the prefix lengths. So a realm can deny what everybody may
+/// reach. An own relayed transport address is not decided here: the relay asks its held ports
+/// first.
 ///
 /// Compared in canonical form (IpAddress::canonical), the given rules too: a rule that lies wholly
 /// within one disguise (v4-mapped, v4-compatible, 6to4, NAT64) counts for the IPv4 addresses it
@@ -42,6 +45,8 @@ class PeerPolicy {
   struct Settings {
     std::vector<AddressRange> allow{};
     std::vector<AddressRange> deny{};
+    std::vector<AddressRange> realm_allow{};
+    std::vector<AddressRange> realm_deny{};
     /// Listeners, metrics, admin, credential service. A wildcard counts for every local address.
     std::vector<TransportAddress> own_services{};
     /// What a wildcard stands for, beside loopback: addresses of interfaces, external ones as well.
@@ -62,7 +67,10 @@ class PeerPolicy {
   bool has_own_service(const IpAddress& peer) const;
 
  private:
-  std::vector<AddressRange> allow_;  ///< canonical, merged, sorted by first: binary search
+  /// Canonical, merged, sorted by first: binary search.
+  std::vector<AddressRange> realm_allow_;
+  std::vector<AddressRange> realm_deny_;
+  std::vector<AddressRange> allow_;
   std::vector<AddressRange> deny_;
   std::vector<TransportAddress> own_services_;  ///< canonical, without scope, sorted
   std::vector<uint16_t> wildcard_ports_;        ///< of own services on every local address; sorted

@@ -146,7 +146,7 @@ struct RealmConfig {
   std::vector<std::string> secret_classes;
   std::vector<std::string> origins;  ///< of web pages whose clients are sent here
   RealmLimits limits;
-  PeerConfig peers;  ///< besides Config::peers
+  PeerConfig peers;  ///< asked before Config::peers
   friend bool operator==(const RealmConfig&, const RealmConfig&) = default;
 };
 

@@ -161,13 +161,13 @@ RealmLimits ServedRealms::limits_of(const std::string& realm) const {
   return limits;
 }
 
-/// As in coturn, whatever allows wins over whatever denies: everybody's rules and the realm's own
-/// are one list.
+/// The configuration's of the realm go before everybody's. With these a database's rows are one
+/// list, of its realm and of all: as in coturn, whatever allows there wins over whatever denies.
 PeerPolicy::Settings ServedRealms::peers_of(const std::string& realm) const {
   PeerPolicy::Settings peers = peers_;
   if (const RealmConfig* const said = find(config_.realms, realm)) {
-    append(peers.allow, &said->peers.allow);
-    append(peers.deny, &said->peers.deny);
+    peers.realm_allow = said->peers.allow;
+    peers.realm_deny = said->peers.deny;
   }
   for (const std::string& name : {std::string{}, realm}) {  // "": for all of them
     append(peers.allow, find(database_.settings.allowed_peers, name));

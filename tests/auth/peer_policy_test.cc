@@ -168,6 +168,22 @@ TEST(PeerPolicy, AnOwnServiceOnALinkLocalAddressIsOneOnEveryInterface) {
   EXPECT_TRUE(server.is_own_service(transport("[fe80::1%3]:3478")));
 }
 
+TEST(PeerPolicy, ARealmsOwnRulesGoBeforeEverybodys) {
+  const PeerPolicy of_realm{{.allow = ranges({"10.0.0.0/8"}),
+                             .deny = ranges({"8.8.8.0/24"}),
+                             .realm_allow = ranges({"8.8.8.8", "10.1.2.3"}),
+                             .realm_deny = ranges({"10.1.0.0/16", "1.1.1.1"})}};
+  EXPECT_EQ(of_realm.decide(ip("10.2.0.1")).rule, PeerRule::allowed);
+  EXPECT_EQ(of_realm.decide(ip("10.1.0.1")).rule, PeerRule::denied_by_realm);
+  EXPECT_EQ(of_realm.decide(ip("::ffff:10.1.0.1")).rule, PeerRule::denied_by_realm);
+  EXPECT_EQ(of_realm.decide(ip("10.1.2.3")).rule, PeerRule::allowed) << "its own allow goes first";
+  EXPECT_EQ(of_realm.decide(ip("1.1.1.1")).rule, PeerRule::denied_by_realm);
+  EXPECT_EQ(of_realm.decide(ip("8.8.8.8")).rule, PeerRule::allowed);
+  EXPECT_EQ(of_realm.decide(ip("8.8.8.1")).rule, PeerRule::denied);
+  EXPECT_EQ(option_that_would_allow(of_realm.decide(ip("10.1.0.1"))),
+            "the realm's own peers.allow: [10.1.0.0/16]");
+}
+
 TEST(PeerPolicy, NamesTheOptionThatWouldAllowThePeer) {
   EXPECT_EQ(option_that_would_allow(policy().decide(ip("10.1.2.3"))), "peers.allow: [10.0.0.0/8]");
   EXPECT_EQ(option_that_would_allow(policy().decide(ip("::ffff:10.1.2.3"))),

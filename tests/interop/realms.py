@@ -73,6 +73,32 @@ def by_origin():
         check('realm=other.example' in log, f"no record of the realm:\n{log}")
 
 
+def is_denied_peers():
+    """What everybody may reach and this realm may not, and the one address of it that it may."""
+    def code_of(client, peer):
+        try:
+            client.create_permission((peer, 9))
+        except TurnError as error:
+            return error.code
+        return None
+
+    other = ("realms={other.example: {users: {zoe: {password: a password}},"
+             " peers: {deny: [127.0.0.0/16], allow: [127.0.0.7]}}}")
+    with cases.start_server((), [*FLAGS, "--set", LISTENERS, "--set", other]) as server:
+        for index, user, peer, code in ((0, (USER, PASSWORD), "127.0.0.9", None),
+                                        (1, ("zoe", "a password"), "127.0.0.9", 403),
+                                        (1, ("zoe", "a password"), "127.0.0.7", None),
+                                        (1, ("zoe", "a password"), "127.1.0.9", None)):
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+                udp.bind(("127.0.0.1", 0))
+                client = TurnClient(udp, server.endpoints[index].address, *user)
+                client.allocate()
+                got = code_of(client, peer)
+                check(got == code, f"{user[0]} to {peer}: {got} instead of {code}")
+        log = server.stop()
+        check("the realm's own peers.allow" in log, f"not told what would allow it:\n{log}")
+
+
 def is_reloaded():
     def write(file, *realms):
         with open(file, "w") as to:
@@ -97,5 +123,6 @@ def is_reloaded():
 cases.run_cases({
     "by-listener": by_listener,
     "by-origin": by_origin,
+    "denied-peers": is_denied_peers,
     "reloaded": is_reloaded,
 })

@@ -94,6 +94,12 @@ bool holds_for(const AddressRange& rule, Point point, bool is_allow) {
 PeerRule naive_rule(const PeerPolicy::Settings& settings, const IpAddress& peer) {
   const Point point = point_to_compare(peer);
   if (point.number == 0) return PeerRule::never;
+  for (const AddressRange& rule : settings.realm_allow) {
+    if (holds_for(rule, point, true)) return PeerRule::allowed;
+  }
+  for (const AddressRange& rule : settings.realm_deny) {
+    if (holds_for(rule, point, false)) return PeerRule::denied_by_realm;
+  }
   for (const AddressRange& rule : settings.allow) {
     if (holds_for(rule, point, true)) return PeerRule::allowed;
   }
@@ -170,7 +176,9 @@ std::vector<AddressRange> random_rules(Seeded& random) {
 }
 
 IpAddress random_peer(Seeded& random, const PeerPolicy::Settings& settings) {
-  const auto& rules = random.one_in(2) ? settings.allow : settings.deny;
+  const std::vector<AddressRange>* const lists[] = {&settings.allow, &settings.deny,
+                                                    &settings.realm_allow, &settings.realm_deny};
+  const auto& rules = *lists[random.below(std::size(lists))];
   Point point = random_point(random);
   if (!rules.empty() && random.one_in(2)) {
     const AddressRange& rule = random.pick(rules);
@@ -197,6 +205,8 @@ TEST(PeerPolicyProperty, AgreesWithTheNaiveReference) {
   for_seeds(2000, [&](Seeded& random) {
     const PeerPolicy::Settings settings{.allow = random_rules(random),
                                         .deny = random_rules(random),
+                                        .realm_allow = random_rules(random),
+                                        .realm_deny = random_rules(random),
                                         .default_deny = !random.one_in(4)};
     const PeerPolicy policy{settings};
     for (int i = 0; i < 200; ++i) {
@@ -205,14 +215,15 @@ TEST(PeerPolicyProperty, AgreesWithTheNaiveReference) {
       ++seen[decision.rule];
       ASSERT_EQ(decision.rule, naive_rule(settings, peer))
           << peer.to_string() << "\nallow " << text_of(settings.allow) << "\ndeny "
-          << text_of(settings.deny);
+          << text_of(settings.deny) << "\nthe realm's: allow " << text_of(settings.realm_allow)
+          << "\ndeny " << text_of(settings.realm_deny);
       if (decision.rule == PeerRule::permitted) continue;
       const Point point = point_to_compare(peer);
       EXPECT_TRUE(decision.range.contains(address_of(point))) << peer.to_string();
     }
   });
   if (std::getenv("UTURN_SEED") == nullptr) {
-    EXPECT_EQ(seen.size(), 5U) << "a kind of decision was never made: the cases prove less";
+    EXPECT_EQ(seen.size(), 6U) << "a kind of decision was never made: the cases prove less";
   }
 }
 
