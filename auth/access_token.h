@@ -36,6 +36,7 @@ struct TokenKey {
   TokenKey& operator=(const TokenKey&) = default;
   ~TokenKey();
   bool is_valid(CalendarTime now) const { return not_before <= now && now < expires_at; }
+  friend bool operator==(const TokenKey&, const TokenKey&) = default;
 };
 
 /// Where token keys come from: the configuration, a database's table that is polled. Asked on a

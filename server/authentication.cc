@@ -20,7 +20,37 @@ void add_users(const std::map<std::string, StaticUser>& from, StaticUsers& to) {
   }
 }
 
+/// The realm's own, or else everybody's, or else its name.
+const std::string& token_server_name(const Config& config, const std::string& realm) {
+  const RealmConfig* const own = find_realm(config, realm);
+  if (own != nullptr && !own->oauth.server_name.empty()) return own->oauth.server_name;
+  return config.auth.oauth.server_name.empty() ? realm : config.auth.oauth.server_name;
+}
+
 }  // namespace
+
+ConfiguredSecrets secrets_of(const Config& config, const std::string& realm) {
+  ConfiguredSecrets all;
+  const auto add = [&](const std::vector<Secret>& secrets, std::vector<std::string> classes) {
+    classes.resize(secrets.size());
+    all.secrets.insert(all.secrets.end(), secrets.begin(), secrets.end());
+    all.classes.insert(all.classes.end(), classes.begin(), classes.end());
+  };
+  if (realm == config.server.realm) add(config.auth.secrets, config.auth.secret_classes);
+  if (const RealmConfig* const more = find_realm(config, realm)) {
+    add(more->secrets, more->secret_classes);
+  }
+  return all;
+}
+
+std::vector<TokenKey> token_keys_of(const Config& config, const std::string& realm) {
+  std::vector<TokenKey> keys;
+  if (realm == config.server.realm) keys = config.auth.oauth.keys;
+  if (const RealmConfig* const more = find_realm(config, realm)) {
+    keys.insert(keys.end(), more->oauth.keys.begin(), more->oauth.keys.end());
+  }
+  return keys;
+}
 
 std::shared_ptr<StaticUsers> make_static_users(const Config& config, const std::string& realm) {
   auto users = std::make_shared<StaticUsers>(realm);
@@ -31,24 +61,18 @@ std::shared_ptr<StaticUsers> make_static_users(const Config& config, const std::
 
 std::shared_ptr<const RestSecrets> make_rest_secrets(const Config& config, const std::string& realm,
                                                      const std::vector<Secret>& further) {
+  ConfiguredSecrets known = secrets_of(config, realm);
   // RestSecrets takes the texts over and wipes them; a vector that grew would leave copies behind.
   std::vector<std::string> secrets;
   secrets.reserve(RestSecrets::kMaxSecrets);
-  std::vector<std::string> classes;
-  const auto add = [&](const std::vector<Secret>& source, const std::vector<std::string>& of_each) {
-    for (size_t i = 0; i < source.size() && secrets.size() < RestSecrets::kMaxSecrets; ++i) {
-      secrets.push_back(source[i].reveal());
-      classes.push_back(i < of_each.size() ? of_each[i] : std::string{});
+  for (const std::vector<Secret>* const source : {&std::as_const(known.secrets), &further}) {
+    for (const Secret& secret : *source) {
+      if (secrets.size() < RestSecrets::kMaxSecrets) secrets.push_back(secret.reveal());
     }
-  };
-  if (realm == config.server.realm) add(config.auth.secrets, config.auth.secret_classes);
-  if (const RealmConfig* const more = find_realm(config, realm)) {
-    add(more->secrets, more->secret_classes);
   }
-  add(further, {});
   if (secrets.empty()) return nullptr;
   return std::make_shared<const RestSecrets>(realm, std::move(secrets), config.auth.rest,
-                                             std::move(classes));
+                                             std::move(known.classes));
 }
 
 std::shared_ptr<const Authenticator> make_authenticator(
@@ -60,8 +84,7 @@ std::shared_ptr<const Authenticator> make_authenticator(
   settings.required = config.auth.required;
   settings.announce_username_anonymity = config.auth.username_anonymity;
   if (!sources.token_keys.empty()) {
-    const std::string& name = config.auth.oauth.server_name;
-    settings.token_server_name = name.empty() ? realm : name;
+    settings.token_server_name = token_server_name(config, realm);
     settings.token_keys = std::make_shared<ListedTokenKeys>(sources.token_keys);
   }
   settings.nonce.keys = std::move(keys);
@@ -72,12 +95,12 @@ std::shared_ptr<const Authenticator> make_authenticator(
 }
 
 std::shared_ptr<const Authenticator> make_authenticator(const Config& config,
+                                                        const std::string& realm,
                                                         std::vector<NonceKey> keys) {
-  const std::string& realm = config.server.realm;
   return make_authenticator(config, realm, RealmId{},
                             {.users = make_static_users(config, realm),
                              .secrets = make_rest_secrets(config, realm),
-                             .token_keys = config.auth.oauth.keys},
+                             .token_keys = token_keys_of(config, realm)},
                             std::move(keys));
 }
 

@@ -19,6 +19,12 @@ struct RealmSources {
 };
 
 /// What the configuration says of a realm: `auth` of the default one, `realms` of any.
+struct ConfiguredSecrets {
+  std::vector<Secret> secrets;
+  std::vector<std::string> classes;  ///< of each; empty: everybody's limits
+};
+ConfiguredSecrets secrets_of(const Config& config, const std::string& realm);
+std::vector<TokenKey> token_keys_of(const Config& config, const std::string& realm);
 std::shared_ptr<StaticUsers> make_static_users(const Config& config, const std::string& realm);
 /// Its secrets and behind them these, a database's, together kMaxSecrets at the most; null where
 /// there are none.
@@ -31,8 +37,9 @@ std::shared_ptr<const Authenticator> make_authenticator(
     const Config& config, const std::string& realm, RealmId id, const RealmSources& sources,
     std::vector<NonceKey> keys, std::vector<std::shared_ptr<UserDirectory>> directories = {});
 
-/// Of the default realm, by the configuration alone.
+/// By the configuration alone.
 std::shared_ptr<const Authenticator> make_authenticator(const Config& config,
+                                                        const std::string& realm,
                                                         std::vector<NonceKey> keys);
 
 }  // namespace uturn

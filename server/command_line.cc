@@ -56,7 +56,7 @@ constexpr Command kCommands[] = {
      "manage the users of a credential database", run_user},
     {"secret", "secret add|remove|list [--database URL] [--realm R] [-c FILE]",
      "manage its TURN REST secrets", run_secret},
-    {"credentials", "credentials [--user ID] [--ttl S] [--secret S] [-c FILE]",
+    {"credentials", "credentials [--user ID] [--ttl S] [--secret S] [--realm R] [-c FILE]",
      "print iceServers with a time-limited credential", run_credentials},
     {"probe", "probe URI [--user U --password P]", "be a client of a STUN or TURN server",
      run_probe_command},
@@ -190,6 +190,7 @@ int run_credentials(const Invocation& invocation) {
   CLI::App app("Prints iceServers with a time-limited TURN REST credential.", "uturn credentials");
   std::string file;
   std::string secret;
+  std::string realm;
   std::string ttl = "1d";
   CredentialsOptions options;
   app.add_option("-c,--config", file, "Take secret, listeners and addresses from here")
@@ -198,6 +199,7 @@ int run_credentials(const Invocation& invocation) {
   app.add_option("--ttl", ttl, "How long it lasts: seconds, or like 12h (default 1d)")
       ->type_name("S");
   app.add_option("--secret", secret, "The shared secret; ${ENV} or file:PATH")->type_name("S");
+  app.add_option("--realm", realm, "Of FILE, whose secret and listeners are taken")->type_name("R");
   if (const auto status = parse(app, invocation)) return *status;
 
   Config config;
@@ -209,8 +211,14 @@ int run_credentials(const Invocation& invocation) {
   if (!lasting || *lasting < 1s) {
     reader.add_problem({"--ttl", "", "expected seconds, or a duration like 12h"});
   }
+  if (!realm.empty()) {
+    if (const auto misread = read_realm(realm, options.realm)) {
+      reader.add_problem({"--realm", "", *misread});
+    }
+  }
   if (!reader.problems().empty()) return print_problems(app, reader.problems(), invocation.err);
 
+  if (!secret.empty()) options.secret = config.auth.secrets.front();
   options.ttl = std::chrono::floor<std::chrono::seconds>(*lasting);
   const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
   const auto locals = read_local_addresses();

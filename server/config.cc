@@ -71,6 +71,14 @@ std::vector<ListenerUri> default_listeners() {
           {Transport::tcp, {IpAddress::any(AddressFamily::ipv6), kPort}}};
 }
 
+std::vector<std::string> realm_names(const Config& config) {
+  std::vector<std::string> names{config.server.realm};
+  for (const auto& [name, realm] : config.realms) {
+    if (name != config.server.realm) names.push_back(name);
+  }
+  return names;
+}
+
 QuotaLimits quota_limits_of(const Config& config) {
   return {.allocations = config.limits.allocations,
           .allocations_per_user = config.limits.allocations_per_user,

@@ -115,6 +115,7 @@ struct PeerConfig {
 struct OauthConfig {
   std::string server_name;     ///< told to clients, and bound into tokens; empty: the realm
   std::vector<TokenKey> keys;  ///< empty: no tokens are taken
+  friend bool operator==(const OauthConfig&, const OauthConfig&) = default;
 };
 
 struct AuthConfig {
@@ -144,6 +145,7 @@ struct RealmConfig {
   std::map<std::string, StaticUser> users;
   std::vector<Secret> secrets;
   std::vector<std::string> secret_classes;
+  OauthConfig oauth;                 ///< server_name empty: as in `auth`
   std::vector<std::string> origins;  ///< of web pages whose clients are sent here
   RealmLimits limits;
   PeerConfig peers;  ///< asked before Config::peers
@@ -242,6 +244,8 @@ std::vector<ListenerUri> default_listeners();
 struct Config;
 /// Of the whole process.
 QuotaLimits quota_limits_of(const Config& config);
+/// The default realm, and the further ones of `realms`, each once.
+std::vector<std::string> realm_names(const Config& config);
 
 struct Config {
   ServerConfig server;

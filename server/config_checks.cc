@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 
+#include "server/authentication.h"
 #include "server/directories/database_url.h"
 #include "server/privileges.h"
 #include "server/relay_checks.h"
@@ -35,8 +36,22 @@ void check_classes(const Config& config, ConfigProblems& problems) {
     for (const auto& [name, user] : parts.users) {
       check(user.credential_class, "realms." + realm + ".users." + name);
     }
+    for (const TokenKey& key : parts.oauth.keys) {
+      check(key.credential_class, "realms." + realm + ".oauth.keys");
+    }
     for (const std::string& name : parts.secret_classes)
       check(name, "realms." + realm + ".secrets");
+  }
+}
+
+/// Of the default realm: `auth` and `realms` may both say something of it.
+void check_token_keys(const Config& config, ConfigProblems& problems) {
+  const auto more = config.realms.find(config.server.realm);
+  if (more == config.realms.end()) return;
+  for (const TokenKey& key : more->second.oauth.keys) {
+    if (std::ranges::count(config.auth.oauth.keys, key.kid, &TokenKey::kid) == 0) continue;
+    problems.push_back({"", "realms." + more->first + ".oauth.keys",
+                        printable(key.kid) + " is the kid of a key of auth.oauth already"});
   }
 }
 
@@ -62,7 +77,8 @@ void check_realms(const Config& config, ConfigProblems& problems) {
 
 bool has_users(const Config& config) {
   return config.auth.has_source() || std::ranges::any_of(config.realms, [](const auto& realm) {
-           return !realm.second.users.empty() || !realm.second.secrets.empty();
+           const RealmConfig& parts = realm.second;
+           return !parts.users.empty() || !parts.secrets.empty() || !parts.oauth.keys.empty();
          });
 }
 
@@ -86,31 +102,46 @@ void check_relay(const RelayConfig& relay, ConfigProblems& problems) {
   }
 }
 
+/// There must be a secret of its class in its realm, or in any where it has none.
+void check_api_key(const Config& config, const std::string& name, const ApiKey& key,
+                   ConfigProblems& problems) {
+  const bool has_realm = !key.realm.empty() && key.realm != config.server.realm;
+  if (has_realm && !config.realms.contains(key.realm)) return;  // a warning
+  const auto realms = key.realm.empty() ? realm_names(config) : std::vector{key.realm};
+  size_t secrets = 0;
+  for (const std::string& realm : realms) {
+    const ConfiguredSecrets known = secrets_of(config, realm);
+    secrets += known.secrets.size();
+    if (std::ranges::count(known.classes, key.credential_class) > 0) return;
+  }
+  const std::string where =
+      has_realm ? "realms." + printable(key.realm) + ".secrets" : "auth.secrets";
+  problems.push_back(
+      {"", "credentials.keys." + name,
+       secrets == 0 ? where + " is needed to sign what is handed out"
+       : key.credential_class.empty()
+           ? "every secret of " + where + " has a class: add one without, or give the key a class"
+           : "no secret of " + where +
+                 " has its class: add {secret: ..., class: " + key.credential_class + "}"});
+}
+
 void check_credentials(const Config& config, ConfigProblems& problems) {
   const CredentialServiceConfig& credentials = config.credentials;
   if (credentials.certificate.empty() != credentials.key.empty()) {
     problems.push_back({"", "credentials", "certificate and key go together"});
   }
   if (credentials.is_off()) return;
-  if (config.auth.secrets.empty()) {
-    problems.push_back({"", "credentials", "auth.secrets is needed to sign what is handed out"});
-  }
   if (credentials.listen && credentials.keys.empty()) {
     problems.push_back({"", "credentials", "keys says who may ask; nobody could"});
   }
-  const auto& classes = config.auth.secret_classes;
-  for (const auto& [name, key] : credentials.keys) {
-    const bool has_plain = classes.size() < config.auth.secrets.size();
-    const bool has_secret = std::ranges::count(classes, key.credential_class) > 0 ||
-                            (key.credential_class.empty() && has_plain);
-    if (has_secret || credentials.is_off() || config.auth.secrets.empty()) continue;
-    problems.push_back(
-        {"", "credentials.keys." + name,
-         key.credential_class.empty()
-             ? "every secret of auth.secrets has a class: add one without, or give the key a class"
-             : "no secret of auth.secrets has its class: add {secret: ..., class: " +
-                   key.credential_class + "}"});
+  const std::vector<std::string> all = realm_names(config);
+  const bool has_any = std::ranges::any_of(
+      all, [&](const std::string& realm) { return !secrets_of(config, realm).secrets.empty(); });
+  if (!has_any) {
+    problems.push_back({"", "credentials", "auth.secrets is needed to sign what is handed out"});
+    return;
   }
+  for (const auto& [name, key] : credentials.keys) check_api_key(config, name, key, problems);
 }
 
 // A token that anybody on the way could read would be everybody's.
@@ -135,6 +166,40 @@ bool is_in_relay_ports(const ListenerUri& listener, const RelayConfig& relay) {
   return relay.ports.contains(listener.address.port);
 }
 
+/// What of a realm leads nowhere.
+void warn_of_realms(const Config& config, std::vector<std::string>& warnings) {
+  const bool has_directory = !config.auth.database.empty() || !config.auth.webhook.url.empty();
+  for (const auto& [name, realm] : config.realms) {
+    const std::string where = "realms." + printable(name);
+    for (const AddressRange& denied : realm.peers.deny) {
+      for (const AddressRange& allowed : realm.peers.allow) {
+        if (!allowed.contains(denied.first) || !allowed.contains(denied.last)) continue;
+        warnings.push_back(where + ".peers: " + denied.to_string() +
+                           " is denied in vain, its own allow goes first");
+        break;
+      }
+    }
+    if (name == config.server.realm) continue;
+    const bool has_users =
+        !realm.users.empty() || !realm.secrets.empty() || !realm.oauth.keys.empty();
+    if (config.auth.required && !has_users && !has_directory) {
+      warnings.push_back(where + ": nobody can log in: it has no users, secrets or OAuth keys");
+    }
+    if (realm.origins.empty() &&
+        std::ranges::count(config.listeners, name, &ListenerUri::realm) == 0) {
+      warnings.push_back(
+          where + ": neither a listener nor an origin leads there, only clients that name it");
+    }
+  }
+  for (const auto& [name, key] : config.credentials.keys) {
+    const bool is_known =
+        key.realm.empty() || key.realm == config.server.realm || config.realms.contains(key.realm);
+    if (is_known) continue;
+    warnings.push_back("credentials.keys." + name + ": there is no realm " + printable(key.realm) +
+                       " in realms; whoever shows the key gets 403");
+  }
+}
+
 }  // namespace
 
 ConfigProblems find_contradictions(const Config& config) {
@@ -147,6 +212,7 @@ ConfigProblems find_contradictions(const Config& config) {
   }
   check_classes(config, problems);
   check_realms(config, problems);
+  check_token_keys(config, problems);
   check_run_as(config.server, problems);
   check_relay(config.relay, problems);
   check_credentials(config, problems);
@@ -194,6 +260,7 @@ std::vector<std::string> find_warnings(const Config& config, std::optional<Calen
     warnings.push_back("relay.ports holds only " + std::to_string(config.relay.ports.size()) +
                        " ports; each allocation takes one of a relay address");
   }
+  warn_of_realms(config, warnings);
   for (std::string& warning : find_tls_warnings(config, now)) {
     warnings.push_back(std::move(warning));
   }

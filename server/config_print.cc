@@ -97,6 +97,8 @@ std::string print_realms(const std::map<std::string, RealmConfig, std::less<>>& 
     out += "  " + quoted(name) + ":\n    users:" + print_users(realm.users, "      ");
     out += "    secrets: " + print_list(std::vector(realm.secrets.size(), std::string(kMasked))) +
            "\n";
+    out += "    oauth:\n      server_name: " + quoted(realm.oauth.server_name) +
+           "\n      keys:" + print_token_keys(realm.oauth.keys, "        ");
     out += "    origins: " + print_list(realm.origins) + "\n";
     out += "    limits: {allocations: " + std::to_string(limits.allocations) +
            ", allocations_per_user: " + std::to_string(limits.allocations_per_user) +

@@ -85,7 +85,7 @@ void ConfigReader::read_key(const ConfigKey& key, const Setting& value) {
       read_secrets(std::string(key.path), value, config_.auth.secrets, config_.auth.secret_classes);
       break;
     case ConfigKey::Shape::token_keys:
-      read_token_keys(value);
+      read_token_keys(std::string(key.path), value, config_.auth.oauth.keys);
       break;
     case ConfigKey::Shape::classes:
       read_classes(value);
@@ -275,20 +275,21 @@ void ConfigReader::read_secret(const std::string& path, const Setting& value,
   if (const auto misread = uturn::read_secret(*text, to)) refuse(path, value, *misread);
 }
 
-void ConfigReader::read_token_keys(const Setting& value) {
+void ConfigReader::read_token_keys(const std::string& path, const Setting& value,
+                                   std::vector<TokenKey>& to) {
   constexpr size_t kMaxTokenKeys = 64;
   if (value.kind != Setting::Kind::list || value.items.size() > kMaxTokenKeys) {
-    refuse("auth.oauth.keys", value,
-           "expected a list of at most 64, like [{kid: a, key: \"...\"}]");
+    refuse(path, value, "expected a list of at most 64, like [{kid: a, key: \"...\"}]");
     return;
   }
-  config_.auth.oauth.keys.clear();
+  to.clear();
   for (size_t i = 0; i < value.items.size(); ++i) {
-    read_token_key("auth.oauth.keys[" + std::to_string(i + 1) + "]", value.items[i]);
+    read_token_key(path + "[" + std::to_string(i + 1) + "]", value.items[i], to);
   }
 }
 
-void ConfigReader::read_token_key(const std::string& path, const Setting& value) {
+void ConfigReader::read_token_key(const std::string& path, const Setting& value,
+                                  std::vector<TokenKey>& to) {
   TokenKey key;
   Secret text;
   const Setting* written = nullptr;
@@ -325,11 +326,11 @@ void ConfigReader::read_token_key(const std::string& path, const Setting& value)
     refuse(path + ".key", *written, *misread);
     return;
   }
-  if (std::ranges::count(config_.auth.oauth.keys, key.kid, &TokenKey::kid) > 0) {
+  if (std::ranges::count(to, key.kid, &TokenKey::kid) > 0) {
     refuse(path, value, "its kid is given twice");
     return;
   }
-  config_.auth.oauth.keys.push_back(std::move(key));
+  to.push_back(std::move(key));
 }
 
 void ConfigReader::read_classes(const Setting& value) {

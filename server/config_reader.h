@@ -45,8 +45,8 @@ class ConfigReader {
   void read_secrets(const std::string& path, const Setting& value, std::vector<Secret>& to,
                     std::vector<std::string>& classes);
   void read_secret(const std::string& path, const Setting& value, std::vector<Secret>& to);
-  void read_token_keys(const Setting& value);
-  void read_token_key(const std::string& path, const Setting& value);
+  void read_token_keys(const std::string& path, const Setting& value, std::vector<TokenKey>& to);
+  void read_token_key(const std::string& path, const Setting& value, std::vector<TokenKey>& to);
   void read_classes(const Setting& value);
   void read_class(const std::string& name, const Setting& value);
   void read_certificates(const Setting& value);
@@ -57,6 +57,7 @@ class ConfigReader {
   void read_realms(const Setting& value);
   void read_further_realm(const std::string& name, const Setting& value);
   void read_realm_limits(const std::string& path, const Setting& value, RealmLimits& to);
+  void read_realm_oauth(const std::string& path, const Setting& value, OauthConfig& to);
   void read_realm_peers(const std::string& path, const Setting& value, PeerConfig& to);
   template <class T>
   void read_items(const std::string& path, const Setting& value,

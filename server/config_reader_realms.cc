@@ -71,6 +71,8 @@ void ConfigReader::read_further_realm(const std::string& name, const Setting& va
       read_users(at, given, realm.users);
     } else if (part == "secrets") {
       read_secrets(at, given, realm.secrets, realm.secret_classes);
+    } else if (part == "oauth") {
+      read_realm_oauth(at, given, realm.oauth);
     } else if (part == "origins") {
       read_items(at, given, read_realm_origin, realm.origins);
     } else if (part == "limits") {
@@ -79,7 +81,8 @@ void ConfigReader::read_further_realm(const std::string& name, const Setting& va
       read_realm_peers(at, given, realm.peers);
     } else {
       refuse(at, given,
-             nearest_word(part, "a realm has", {"users", "secrets", "origins", "limits", "peers"}));
+             nearest_word(part, "a realm has",
+                          {"users", "secrets", "oauth", "origins", "limits", "peers"}));
     }
   }
   if (!config_.realms.insert_or_assign(prepared, std::move(realm)).second) {
@@ -114,6 +117,26 @@ void ConfigReader::read_realm_limits(const std::string& path, const Setting& val
                               "bandwidth_per_user", "bandwidth_per_allocation"});
     }
     if (misread) refuse(at, given, *misread);
+  }
+}
+
+void ConfigReader::read_realm_oauth(const std::string& path, const Setting& value,
+                                    OauthConfig& to) {
+  if (value.kind != Setting::Kind::map) {
+    refuse(path, value, "expected a map of its keys");
+    return;
+  }
+  for (const auto& [part, given] : value.entries) {
+    const std::string at = path + "." + part;
+    if (part == "keys") {
+      read_token_keys(at, given, to.keys);
+    } else if (part == "server_name") {
+      const auto text = expand(at, given);
+      if (!text) continue;
+      if (const auto misread = read_server_name(*text, to.server_name)) refuse(at, given, *misread);
+    } else {
+      refuse(at, given, nearest_word(part, "oauth has", {"server_name", "keys"}));
+    }
   }
 }
 

@@ -43,11 +43,12 @@ const ApiKey* find_key(const std::map<std::string, ApiKey>& keys, std::string_vi
 
 /// The first secret of a class: the relay knows the class of whoever shows what it has signed.
 /// Null: there is none.
-const Secret* secret_of_class(const CredentialFacts& facts, std::string_view credential_class) {
-  for (size_t i = 0; i < facts.secrets.size(); ++i) {
-    const bool has_class = i < facts.secret_classes.size();
-    if ((has_class ? std::string_view(facts.secret_classes[i]) : "") == credential_class) {
-      return &facts.secrets[i];
+const Secret* secret_of_class(const CredentialFacts::OfRealm& realm,
+                              std::string_view credential_class) {
+  for (size_t i = 0; i < realm.secrets.size(); ++i) {
+    const bool has_class = i < realm.secret_classes.size();
+    if ((has_class ? std::string_view(realm.secret_classes[i]) : "") == credential_class) {
+      return &realm.secrets[i];
     }
   }
   return nullptr;
@@ -110,6 +111,7 @@ struct CredentialService::Wish {
 };
 
 struct CredentialService::Issued {
+  const CredentialFacts::OfRealm* realm = nullptr;  ///< of the facts
   RestCredential credential;
   std::chrono::seconds ttl{};
 };
@@ -150,22 +152,24 @@ std::optional<HttpResponse> CredentialService::refuse(const HttpRequest& request
 
 Result<CredentialService::Issued, HttpResponse> CredentialService::issue(
     const CredentialFacts& facts, const ApiKey& key, const Wish& wish, Now now) {
-  if (!wish.realm.empty() && wish.realm != facts.realm) {
-    return Failure{http_error(403, "there is no such realm")};
-  }
-  if (!key.realm.empty() && key.realm != facts.realm) {
+  if (!key.realm.empty() && !wish.realm.empty() && key.realm != wish.realm) {
     return Failure{http_error(403, "the key is not for this realm")};
   }
+  const std::string& named = wish.realm.empty() ? key.realm : wish.realm;
+  const auto realm = facts.realms.find(named.empty() ? facts.realm : named);
+  if (realm == facts.realms.end()) return Failure{http_error(403, "there is no such realm")};
   if (!is_fit_for_a_name(wish.id)) {
     return Failure{http_error(400, "the user's id is too long, or holds control characters")};
   }
-  const Secret* const secret = secret_of_class(facts, key.credential_class);
-  if (!secret) return Failure{http_error(503, "this server has no shared secret for this key")};
+  const Secret* const secret = secret_of_class(realm->second, key.credential_class);
+  if (!secret) {
+    return Failure{http_error(503, "there is no shared secret for this key and realm")};
+  }
   Duration ttl = wish.ttl.value_or(facts.config.ttl);
   if (ttl < std::chrono::seconds(1)) return Failure{http_error(400, "ttl: at least a second")};
   ttl = std::min(ttl, facts.config.max_ttl);
   if (key.max_ttl > Duration{}) ttl = std::min(ttl, key.max_ttl);
-  Issued issued;
+  Issued issued{.realm = &realm->second, .credential = {}};
   issued.ttl = std::chrono::floor<std::chrono::seconds>(ttl);
   issued.credential = make_rest_credential(*secret, facts.rest, wish.id, now.calendar + issued.ttl);
   return issued;
@@ -188,13 +192,13 @@ HttpResponse CredentialService::on_turn(const HttpRequest& request, Now now) {
   const auto issued = issue(*facts, *key, wish, now);
   if (!issued) return issued.error();
   std::vector<std::string> relays;
-  std::ranges::copy_if(facts->urls, std::back_inserter(relays),
+  std::ranges::copy_if(issued->realm->urls, std::back_inserter(relays),
                        [](const std::string& url) { return url.starts_with("turn"); });
   HttpResponse response = json_response({{"username", issued->credential.username},
                                          {"password", issued->credential.password},
                                          {"ttl", issued->ttl.count()},
                                          {"uris", relays}});
-  add_links(response, facts->urls, issued->credential);
+  add_links(response, issued->realm->urls, issued->credential);
   allow_origin(response, request, facts->config.origins);
   return response;
 }
@@ -222,10 +226,10 @@ HttpResponse CredentialService::on_ice_servers(const HttpRequest& request, Now n
   const auto issued = issue(*facts, *key, wish, now);
   if (!issued) return issued.error();
   HttpResponse response;
-  response.body =
-      ice_servers_json(facts->urls, issued->credential.username, issued->credential.password) +
-      "\n";
-  add_links(response, facts->urls, issued->credential);
+  response.body = ice_servers_json(issued->realm->urls, issued->credential.username,
+                                   issued->credential.password) +
+                  "\n";
+  add_links(response, issued->realm->urls, issued->credential);
   allow_origin(response, request, facts->config.origins);
   return response;
 }
@@ -244,14 +248,21 @@ HttpResponse CredentialService::on_preflight(const HttpRequest& request) const {
 
 // Who may open the socket needs no key.
 std::string CredentialService::on_line(std::string_view line, Now now) const {
+  constexpr std::string_view kRealm = " realm=";
   while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.remove_suffix(1);
+  Wish wish;
+  if (const size_t at = line.rfind(kRealm); at != line.npos) {
+    wish.realm = line.substr(at + kRealm.size());
+    line = line.substr(0, at);
+  }
   const size_t space = line.rfind(' ');
-  Wish wish{.id = std::string(line.substr(0, space)), .realm = {}, .ttl = {}};
+  wish.id = line.substr(0, space);
   if (space != line.npos) {
     wish.ttl = read_ttl(line.substr(space + 1));
-    if (!wish.ttl) return "error: expected ID, or ID TTL\n";
+    if (!wish.ttl) return "error: expected ID, or ID TTL, and realm=REALM behind it or not\n";
   }
-  const auto issued = issue(*facts(), ApiKey{}, wish, now);
+  const auto facts = this->facts();
+  const auto issued = issue(*facts, ApiKey{}, wish, now);
   if (!issued) return "error: " + printable(issued.error().body) + "\n";
   return issued->credential.username + ":" + issued->credential.password + "\n";
 }

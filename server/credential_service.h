@@ -7,11 +7,15 @@
 // | POST /v1/ice-servers {"user": ID, "ttl": seconds or "1h", "realm": R}, all optional |
 //   {"iceServers": [...]} as RTCPeerConnection takes it |
 //
+// A realm's credentials are signed by a secret of its own. The realm is the one that the request
+// names, or else its key's, or else the default.
+//
 // Both carry Link headers with rel="ice-server" (WHIP, RFC 9725, Section 4.6; WHEP). The key comes
 // as `key`, as `Authorization: Bearer KEY` or as `X-Api-Key: KEY`. 401: no key of ours; 403: not
 // for this realm; 429: too often.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -30,12 +34,15 @@ namespace uturn {
 
 /// What credentials are made of. Replaced as a whole by a reload.
 struct CredentialFacts {
+  struct OfRealm {
+    std::vector<Secret> secrets;
+    std::vector<std::string> secret_classes{};  ///< of their users; shorter: none
+    std::vector<std::string> urls;              ///< of its live listeners
+  };
   CredentialServiceConfig config;
-  std::string realm;
-  std::vector<Secret> secrets;
-  std::vector<std::string> secret_classes{};  ///< of their users; shorter: none
+  std::string realm;  ///< that is meant where neither the request nor its key names one
+  std::map<std::string, OfRealm> realms;
   RestOptions rest{};
-  std::vector<std::string> urls;  ///< of the live listeners
 };
 
 /// Any thread may ask; told the time.
@@ -48,7 +55,8 @@ class CredentialService {
   HttpResponse on_ice_servers(const HttpRequest& request, Now now);
   /// Of a browser that asks whether it may (CORS).
   HttpResponse on_preflight(const HttpRequest& request) const;
-  /// "USER:PASSWORD", for a line "ID" or "ID TTL" of the Unix socket.
+  /// "USER:PASSWORD", for a line "ID" or "ID TTL" of the Unix socket, with " realm=R" behind it or
+  /// not.
   std::string on_line(std::string_view line, Now now) const;
 
  private:

@@ -22,10 +22,12 @@ RestCredential make_rest_credential(const Secret& secret, const RestOptions& opt
 struct CredentialsOptions {
   std::string id;
   std::chrono::seconds ttl{86'400};
+  std::string realm{};  ///< empty: the default
+  Secret secret{};      ///< empty: the first of the realm's in the configuration
 };
 
-/// Uses the configuration's first secret, its listeners and external addresses. Exit status 0, or 2
-/// without a secret.
+/// Uses the configuration's listeners and external addresses. Exit status 0, or 2 without a secret
+/// or such a realm.
 int print_credentials(const CredentialsOptions& options, const Config& config,
                       const std::vector<LocalAddress>& locals, CalendarTime now, std::ostream& out,
                       std::ostream& err);

@@ -71,6 +71,19 @@ std::vector<std::string> ice_urls(const std::vector<ListenerUri>& listeners,
   return urls;
 }
 
+std::vector<ListenerUri> listeners_of_realm(const std::vector<ListenerUri>& listeners,
+                                            const std::string& realm,
+                                            const std::string& default_realm) {
+  const bool has_own = std::ranges::count(listeners, realm, &ListenerUri::realm) > 0;
+  const bool takes_common = !has_own || realm == default_realm;
+  std::vector<ListenerUri> found;
+  for (const ListenerUri& listener : listeners) {
+    const bool is_common = listener.realm.empty();
+    if (is_common ? takes_common : listener.realm == realm) found.push_back(listener);
+  }
+  return found;
+}
+
 std::string ice_servers_json(const std::vector<std::string>& urls, std::string_view username,
                              std::string_view credential) {
   nlohmann::ordered_json server;

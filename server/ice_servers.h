@@ -19,6 +19,13 @@ std::vector<std::string> ice_urls(const std::vector<ListenerUri>& listeners,
                                   const std::vector<LocalAddress>& locals,
                                   const std::string& certified_name = {});
 
+/// Those by which clients get into a realm: the default has those that serve every realm and its
+/// own; another one its own, or where it has none those of every realm (an ORIGIN or a REALM leads
+/// there).
+std::vector<ListenerUri> listeners_of_realm(const std::vector<ListenerUri>& listeners,
+                                            const std::string& realm,
+                                            const std::string& default_realm);
+
 /// {"iceServers":[{"urls":[...],"username":"...","credential":"..."}]}, ready to paste. Without a
 /// username the last two are left out.
 std::string ice_servers_json(const std::vector<std::string>& urls, std::string_view username,

@@ -8,6 +8,7 @@
 #include "server/admin/admin_api.h"
 #include "server/admin/admin_socket.h"
 #include "server/admin/dashboard_server.h"
+#include "server/authentication.h"
 #include "server/config_texts.h"
 #include "server/config_values.h"
 #include "server/ice_servers.h"
@@ -89,10 +90,15 @@ CredentialFacts Server::credential_facts(const Config& config) const {
   CredentialFacts facts;
   facts.config = config.credentials;
   facts.realm = config.server.realm;
-  facts.secrets = config.auth.secrets;
-  facts.secret_classes = config.auth.secret_classes;
   facts.rest = config.auth.rest;
-  facts.urls = ice_urls(uris_, config.relay.external, locals_, certified_name(config.tls));
+  for (const std::string& realm : realm_names(config)) {
+    ConfiguredSecrets secrets = secrets_of(config, realm);
+    facts.realms[realm] = {
+        .secrets = std::move(secrets.secrets),
+        .secret_classes = std::move(secrets.classes),
+        .urls = ice_urls(listeners_of_realm(uris_, realm, config.server.realm),
+                         config.relay.external, locals_, certified_name(config.tls))};
+  }
   return facts;
 }
 

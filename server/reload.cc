@@ -103,6 +103,10 @@ std::vector<ConfigChange> find_changes(const Config& from, const Config& to) {
       if (from.credentials.keys != to.credentials.keys) {
         changes.push_back({std::string(key.path), std::string(kMasked), std::string(kMasked)});
       }
+    } else if (key.shape == ConfigKey::Shape::token_keys) {
+      if (from.auth.oauth.keys != to.auth.oauth.keys) {
+        changes.push_back({std::string(key.path), std::string(kMasked), std::string(kMasked)});
+      }
     } else if (key.shape == ConfigKey::Shape::realms) {
       for (ConfigChange& change : changes_of_realms(from.realms, to.realms)) {
         changes.push_back(std::move(change));

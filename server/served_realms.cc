@@ -176,10 +176,9 @@ PeerPolicy::Settings ServedRealms::peers_of(const std::string& realm) const {
   return peers;
 }
 
-/// The configuration's are for the default realm, a database's row names its realm or is for all.
+/// A database's row names its realm or is for all; it comes behind the configuration's keys.
 std::vector<TokenKey> ServedRealms::token_keys_of(const std::string& realm) {
-  std::vector<TokenKey> keys;
-  if (realm == config_.server.realm) keys = config_.auth.oauth.keys;
+  std::vector<TokenKey> keys = uturn::token_keys_of(config_, realm);
   for (const OauthKey& row : database_.settings.oauth_keys) {
     if (!row.realm.empty() && row.realm != realm) continue;
     if (auto key = token_key_of(row)) {

@@ -113,7 +113,7 @@ TEST(HowApplicationsAuthenticate, EveryRowOfTheReadmeLetsItsUsersIn) {
       EXPECT_FALSE(read.config.auth.database.empty()) << application;
       continue;
     }
-    const auto server = make_authenticator(read.config, {NonceKey{}});
+    const auto server = make_authenticator(read.config, read.config.server.realm, {NonceKey{}});
     EXPECT_EQ(verdict_of(*server, credential), "accepted") << application;
     EXPECT_NE(verdict_of(*server, {credential.username, "another password"}), "accepted")
         << application;

@@ -75,26 +75,111 @@ Config config_of(const std::string& yaml) {
   return read.config;
 }
 
+std::string algorithms_of(const std::string& yaml) {
+  const Config config = config_of(yaml);
+  AskedDatabase database(config);
+  return explain_algorithms(config, config.server.realm, database);
+}
+
+std::string anonymity_of(const std::string& yaml) {
+  const Config config = config_of(yaml);
+  return explain_anonymity(config, config.server.realm);
+}
+
 TEST(Check, AnMd5OnlyKeyKeepsSha256FromBeingAnnounced) {
   const std::string md5(32, 'a');
   const std::string sha256(64, 'b');
-  EXPECT_EQ(explain_algorithms(config_of("auth: {users: {bob: {key: " + md5 + "}}}")),
+  EXPECT_EQ(algorithms_of(("auth: {users: {bob: {key: " + md5 + "}}}")),
             "password algorithms: MD5 only, since auth.users.bob has no SHA-256 key");
-  EXPECT_EQ(
-      explain_algorithms(config_of("auth: {users: {bob: {key: [" + md5 + ", " + sha256 + "]}}}")),
-      "password algorithms: SHA-256 and MD5, every source can produce both");
-  EXPECT_EQ(explain_algorithms(config_of("auth: {required: false}")),
+  EXPECT_EQ(algorithms_of(("auth: {users: {bob: {key: [" + md5 + ", " + sha256 + "]}}}")),
+            "password algorithms: SHA-256 and MD5, every source can produce both");
+  EXPECT_EQ(algorithms_of(("auth: {required: false}")),
             "password algorithms: none, everybody is accepted");
 }
 
 TEST(Check, AnonymityNeedsNamesThatCanBeEnumerated) {
-  EXPECT_EQ(explain_anonymity(config_of("auth: {secrets: [s]}")),
+  EXPECT_EQ(anonymity_of(("auth: {secrets: [s]}")),
             "username anonymity: not announced, auth.username_anonymity is false");
-  EXPECT_EQ(explain_anonymity(config_of("auth: {secrets: [s], username_anonymity: true}")),
+  EXPECT_EQ(anonymity_of(("auth: {secrets: [s], username_anonymity: true}")),
             "username anonymity: not announced, the names of TURN REST users cannot be enumerated");
-  EXPECT_EQ(
-      explain_anonymity(config_of("auth: {users: {a: {password: b}}, username_anonymity: true}")),
-      "username anonymity: announced");
+  EXPECT_EQ(anonymity_of(("auth: {users: {a: {password: b}}, username_anonymity: true}")),
+            "username anonymity: announced");
+}
+
+constexpr std::string_view kTwoRealms = R"(
+server: {realm: example.org}
+listeners: ["udp://192.0.2.1:3478", {uri: "udp://192.0.2.1:3480", realm: meet.example}]
+auth: {secrets: [s]}
+limits: {allocations_per_user: 9}
+realms:
+  meet.example:
+    users: {bob: {key: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa}, zoe: {password: swordfish}}
+    secrets: [swordfish, swordfish2]
+    oauth: {keys: [{kid: north, key: "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="}]}
+    origins: [https://meet.example]
+    peers: {allow: [10.1.2.3], deny: [10.0.0.0/8, 192.0.2.9]}
+)";
+
+TEST(Check, EveryRealmIsExplained) {
+  const CommandRun result = check(std::string(kTwoRealms));
+  EXPECT_EQ(result.status, 0);
+  EXPECT_THAT(result.out, HasSubstr("clients:\n  users: TURN REST names by 1 secret, in realm "
+                                    "example.org\n  password algorithms: SHA-256 and MD5"));
+  EXPECT_THAT(
+      result.out,
+      HasSubstr("realm meet.example:\n"
+                "  users: 2 in realms.meet.example.users, then TURN REST names by 2 secrets, then "
+                "access tokens by 1 key, in realm meet.example\n"
+                "  password algorithms: MD5 only, since realms.meet.example.users.bob has no "
+                "SHA-256 key\n"));
+  EXPECT_THAT(result.out,
+              HasSubstr("  ways there: udp://192.0.2.1:3480, https://meet.example:443, REALM"));
+  EXPECT_THAT(result.out, HasSubstr("  peers: allows 10.1.2.3; denies 10.0.0.0/8, 192.0.2.9; then "
+                                    "as for everybody\n"));
+  EXPECT_THAT(result.out, Not(HasSubstr("swordfish")));
+  EXPECT_THAT(result.out, Not(HasSubstr("warnings")));
+}
+
+TEST(Check, ARealmsMistakesAreTold) {
+  const std::string common = "server: {realm: example.org}\nauth: {secrets: [s]}\n";
+  EXPECT_THAT(check(common + "realms: {a.example: {origins: [https://a.example]}}\n").out,
+              HasSubstr("realms.a.example: nobody can log in"));
+  EXPECT_THAT(check(common + "realms: {a.example: {secrets: [s]}}\n").out,
+              HasSubstr("realms.a.example: neither a listener nor an origin leads there"));
+  EXPECT_THAT(
+      check(common + "realms: {a.example: {peers: {allow: [10.0.0.0/8], deny: [10.1.0.0/16]}}}\n")
+          .out,
+      HasSubstr("realms.a.example.peers: 10.1.0.0/16 is denied in vain"));
+  const CommandRun no_class = check(common +
+                                    "realms: {a.example: {oauth: {keys: [{kid: a, class: guest, "
+                                    "key: \"MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=\"}]}}}\n");
+  EXPECT_EQ(no_class.status, 2);
+  EXPECT_THAT(no_class.out, HasSubstr("realms.a.example.oauth.keys: there is no class guest"));
+  const CommandRun twice = check(
+      "server: {realm: a.example}\n"
+      "auth: {oauth: {keys: [{kid: a, key: \"MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=\"}]}}\n"
+      "realms: {a.example: {oauth: {keys: [{kid: a, "
+      "key: \"MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=\"}]}}}\n");
+  EXPECT_EQ(twice.status, 2);
+  EXPECT_THAT(twice.out, HasSubstr("a is the kid of a key of auth.oauth already"));
+}
+
+TEST(Check, AnApiKeyNeedsASecretOfItsRealm) {
+  const std::string hash(64, '0');
+  const auto with = [&](const std::string& realms, const std::string& realm) {
+    return check("server: {realm: example.org}\nauth: {users: {a: {password: b}}}\nrealms: " +
+                 realms + "\ncredentials: {listen: \"127.0.0.1:0\", keys: {web: {sha256: \"" +
+                 hash + "\", realm: " + realm + "}}}\n");
+  };
+  const std::string has_secret = "{a.example: {secrets: [s]}, b.example: {}}";
+  EXPECT_EQ(with(has_secret, "a.example").status, 0) << with(has_secret, "a.example").out;
+  EXPECT_THAT(with(has_secret, "b.example").out,
+              HasSubstr("credentials.keys.web: realms.b.example.secrets is needed"));
+  EXPECT_THAT(with(has_secret, "example.org").out,
+              HasSubstr("credentials.keys.web: auth.secrets is needed"));
+  EXPECT_THAT(with("{}", "example.org").out, HasSubstr("auth.secrets is needed to sign"));
+  EXPECT_THAT(with(has_secret, "c.example").out,
+              HasSubstr("there is no realm c.example in realms"));
 }
 
 TEST(Check, WarnsOfWhatShouldMakeSomebodyThink) {

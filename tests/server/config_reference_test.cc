@@ -117,6 +117,9 @@ realms:
   a.example:
     users: {zoe: {password: secret}}
     secrets: [secret, {secret: other, class: guest}]
+    oauth:
+      server_name: turn.a.example
+      keys: [{kid: a, key: "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=", class: guest}]
     origins: ["https://a.example"]
     limits: {allocations: 41, allocations_per_user: 42, bandwidth: 43Mbit/s,
              bandwidth_per_user: 44Mbit/s, bandwidth_per_allocation: 45kbit/s}
@@ -205,6 +208,9 @@ TEST(ConfigReference, EachKeySetsItsOwnMemberAndIsPrintedBack) {
         "44Mbit/s, bandwidth_per_allocation: 45kbit/s}\n",
         "origins: [\"https://a.example:443\"]\n",
         "peers: {allow: [10.1.0.0/16], deny: [203.0.113.8]}\n",
+        "server_name: turn.a.example\n      keys:\n        - {kid: a, key: \"********\", "
+        "algorithm: "
+        "A256GCM, class: guest}\n",
         "ca: /tmp/c.pem\n",
         "on_failure: open\n",
         "- {certificate: /tmp/b.pem, key: /tmp/b.key}\n"}) {
@@ -220,6 +226,7 @@ TEST(ConfigReference, WhatIsPrintedCanBeReadAndIsTheSame) {
   for (auto& [name, realm] : config.realms) {
     realm.users.clear();
     realm.secrets.clear();
+    realm.oauth.keys.clear();
   }
   const ReadConfig again = read_yaml(print_config(config));
   EXPECT_EQ(problem_of(again), "");

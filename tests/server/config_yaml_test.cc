@@ -223,7 +223,7 @@ INSTANTIATE_TEST_SUITE_P(
                 "uturn.yaml:3: realms.a.example.user: unknown key; did you mean users?"},
         Mistake{"realms:\n  a.example:\n    database: x\n",
                 "uturn.yaml:3: realms.a.example.database: unknown key; a realm has users, secrets, "
-                "origins, limits and peers"},
+                "oauth, origins, limits and peers"},
         Mistake{"realms: {a.example: {users: {zoe: {}}}}\n",
                 "uturn.yaml:1: realms.a.example.users.zoe: expected {password: \"...\"} or {key: "
                 "0x...}"},
@@ -232,6 +232,12 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"realms: {a.example: {limits: {allocations: many}}}\n",
                 "uturn.yaml:1: realms.a.example.limits.allocations: expected a number from 0 to "
                 "4294967295"},
+        Mistake{"realms: {a.example: {oauth: {key: []}}}\n",
+                "uturn.yaml:1: realms.a.example.oauth.key: unknown key; did you mean keys?"},
+        Mistake{"realms: {a.example: {oauth: {keys: [{kid: a, key: short}]}}}\n",
+                "uturn.yaml:1: realms.a.example.oauth.keys[1].key: expected a key of 32 bytes, in "
+                "base64 or "
+                "as 0x and hex"},
         Mistake{"realms: {a.example: {peers: {alow: []}}}\n",
                 "uturn.yaml:1: realms.a.example.peers.alow: unknown key; did you mean allow?"},
         Mistake{"realms: {a.example: {origins: [a.example]}}\n",

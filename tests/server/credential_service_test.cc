@@ -33,8 +33,9 @@ CredentialFacts facts() {
   facts.config.keys["elsewhere"].realm = "elsewhere.example";
   facts.config.origins = {"https://meet.example.org"};
   facts.realm = "example.org";
-  facts.secrets = {Secret("shared"), Secret("older")};
-  facts.urls = {"stun:192.0.2.1", "turn:192.0.2.1?transport=udp", "turns:turn.example.org"};
+  facts.realms["example.org"] = {
+      .secrets = {Secret("shared"), Secret("older")},
+      .urls = {"stun:192.0.2.1", "turn:192.0.2.1?transport=udp", "turns:turn.example.org"}};
   return facts;
 }
 
@@ -127,6 +128,54 @@ TEST(CredentialService, AKeyHasItsScope) {
   EXPECT_EQ(service.on_ice_servers(ice_request(R"({"realm": "other"})"), kNow).status, 403);
 }
 
+CredentialFacts two_realms() {
+  CredentialFacts both = facts();
+  both.realms["elsewhere.example"] = {.secrets = {Secret("theirs")},
+                                      .urls = {"turn:192.0.2.1:3480?transport=udp"}};
+  both.realms["nobody.example"] = {};
+  return both;
+}
+
+TEST(CredentialService, ARealmsCredentialsAreSignedByItsOwnSecret) {
+  CredentialService service(two_realms());
+  const auto expect_theirs = [](const HttpResponse& response) {
+    ASSERT_EQ(response.status, 200) << response.body;
+    const auto server = json_of(response)["iceServers"][0];
+    EXPECT_EQ(server["credential"], rest_password("theirs", server["username"].get<std::string>()));
+    EXPECT_EQ(server["urls"], nlohmann::json({"turn:192.0.2.1:3480?transport=udp"}));
+    EXPECT_THAT(links_of(response), ElementsAre(HasSubstr("turn:192.0.2.1:3480")));
+  };
+  expect_theirs(service.on_ice_servers(ice_request("{}", "the key of elsewhere"), kNow));
+  expect_theirs(service.on_ice_servers(
+      ice_request(R"({"realm": "elsewhere.example"})", "the key of elsewhere"), kNow));
+  expect_theirs(service.on_ice_servers(ice_request(R"({"realm": "elsewhere.example"})"), kNow));
+  const auto turn = service.on_turn(
+      turn_request(
+          {{"service", "turn"}, {"realm", "elsewhere.example"}, {"key", "the key of web"}}),
+      kNow);
+  EXPECT_EQ(json_of(turn)["uris"], nlohmann::json({"turn:192.0.2.1:3480?transport=udp"}));
+}
+
+TEST(CredentialService, AKeyOfOneRealmIsNoneOfAnother) {
+  CredentialService service(two_realms());
+  const auto status = [&](const std::string& body, const std::string& key) {
+    return service.on_ice_servers(ice_request(body, key), kNow).status;
+  };
+  EXPECT_EQ(status(R"({"realm": "example.org"})", "the key of elsewhere"), 403);
+  EXPECT_EQ(status(R"({"realm": "nobody.example"})", "the key of elsewhere"), 403);
+  EXPECT_EQ(status(R"({"realm": "nobody.example"})", "the key of web"), 503) << "no secret";
+}
+
+TEST(CredentialService, ALineMayNameItsRealm) {
+  CredentialService service(two_realms());
+  EXPECT_EQ(service.on_line("fred 60 realm=elsewhere.example\n", kNow),
+            "1800000060:fred:" + rest_password("theirs", "1800000060:fred") + "\n");
+  EXPECT_EQ(service.on_line("fred realm=elsewhere.example", kNow),
+            "1800086400:fred:" + rest_password("theirs", "1800086400:fred") + "\n");
+  EXPECT_THAT(service.on_line("fred realm=unknown.example", kNow), HasSubstr("error:"));
+  EXPECT_THAT(service.on_line("fred soon realm=example.org", kNow), HasSubstr("error:"));
+}
+
 TEST(CredentialService, NoTtlIsLongerThanTheLongest) {
   CredentialService service(facts());
   const auto response = service.on_ice_servers(ice_request(R"({"ttl": "3000h"})"), kNow);
@@ -186,7 +235,7 @@ TEST(CredentialService, ALineIsAnsweredWithUserAndPassword) {
 TEST(CredentialService, AfterAReloadOtherFactsCount) {
   CredentialService service(facts());
   CredentialFacts other = facts();
-  other.secrets = {Secret("newer")};
+  other.realms["example.org"].secrets = {Secret("newer")};
   other.config.keys.erase("web");
   service.reload(std::move(other));
   EXPECT_EQ(service.on_ice_servers(ice_request("{}"), kNow).status, 401);
@@ -214,8 +263,9 @@ TEST(SourceRates, AnIpv6NetworkIsOneSource) {
 // The relay knows a class by the secret that has signed.
 TEST(CredentialService, AKeysClassChoosesTheSecret) {
   CredentialFacts with_classes = facts();
-  with_classes.secrets = {Secret("for guests"), Secret("shared"), Secret("for bots")};
-  with_classes.secret_classes = {"guest", "", "bot"};
+  auto& realm = with_classes.realms["example.org"];
+  realm.secrets = {Secret("for guests"), Secret("shared"), Secret("for bots")};
+  realm.secret_classes = {"guest", "", "bot"};
   with_classes.config.keys["guests"].credential_class = "guest";
   with_classes.config.keys["elsewhere"].realm.clear();
   with_classes.config.keys["elsewhere"].credential_class = "nobody's";

@@ -70,6 +70,54 @@ TEST(Credentials, PrintsWhatAPageNeeds) {
   EXPECT_EQ(err.str(), "");
 }
 
+TEST(Credentials, AreOfTheRealmThatIsNamed) {
+  Config config;
+  config.auth.secrets.emplace_back("north");
+  config.realms["other.example"].secrets.emplace_back("south");
+  config.realms["empty.example"];
+  config.listeners = {uri("udp://192.0.2.1:3478"), uri("udp://192.0.2.1:3480")};
+  config.listeners.back().realm = "other.example";
+  const auto print = [&](const std::string& realm, std::string& said, const char* secret = "") {
+    CredentialsOptions options{"alice", std::chrono::seconds(60)};
+    options.realm = realm;
+    options.secret = Secret(secret);
+    std::ostringstream out;
+    std::ostringstream err;
+    const int status = print_credentials(
+        options, config, kLocals, CalendarTime{std::chrono::seconds(1'700'000'000)}, out, err);
+    said = out.str() + err.str();
+    return status;
+  };
+  std::string said;
+  ASSERT_EQ(print("other.example", said), 0) << said;
+  const auto server = nlohmann::json::parse(said)["iceServers"][0];
+  EXPECT_EQ(server["credential"], rest_password("south", "1700000060:alice"));
+  EXPECT_THAT(server["urls"],
+              ElementsAre("stun:192.0.2.1:3480", "turn:192.0.2.1:3480?transport=udp"));
+  EXPECT_EQ(print("empty.example", said), 2);
+  EXPECT_THAT(said, ::testing::HasSubstr("realms.empty.example.secrets"));
+  EXPECT_EQ(print("empty.example", said, "said by a flag"), 0);
+  EXPECT_EQ(print("unknown.example", said), 2);
+  EXPECT_THAT(said, ::testing::HasSubstr("there is no realm unknown.example"));
+}
+
+TEST(ListenersOfARealm, AreItsOwnOrElseThoseOfEverybody) {
+  std::vector<ListenerUri> all = {uri("udp://192.0.2.1:1"), uri("udp://192.0.2.1:2"),
+                                  uri("udp://192.0.2.1:3")};
+  all[1].realm = "other.example";
+  all[2].realm = "example.org";
+  const auto ports = [&](const std::string& realm) {
+    std::vector<uint16_t> found;
+    for (const ListenerUri& listener : listeners_of_realm(all, realm, "example.org")) {
+      found.push_back(listener.address.port);
+    }
+    return found;
+  };
+  EXPECT_THAT(ports("example.org"), ElementsAre(1, 3));
+  EXPECT_THAT(ports("other.example"), ElementsAre(2));
+  EXPECT_THAT(ports("third.example"), ElementsAre(1));
+}
+
 TEST(IceUrls, AWildcardStandsForThePreferredAddressOfItsFamily) {
   EXPECT_THAT(ice_urls({uri("udp://0.0.0.0:3478")}, {}, kLocals),
               ElementsAre("stun:192.0.2.1", "turn:192.0.2.1?transport=udp"));

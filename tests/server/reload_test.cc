@@ -61,6 +61,19 @@ TEST(Reload, NamesWhatDiffersAndNoSecret) {
   EXPECT_EQ(changes.back().to, "5");
 }
 
+TEST(Reload, TellsOfOauthKeys) {
+  const TemporaryDirectory directory;
+  const auto with_key = [&](const std::string& kid) {
+    return directory.write("a.yaml",
+                           "auth: {oauth: {keys: [{kid: " + kid +
+                               ", key: \"MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=\"}]}}\n");
+  };
+  const Config running = served_with({"-c", with_key("north")});
+  with_key("south");
+  const auto changes = find_changes(running, read_again(running, process_value_sources()).config);
+  EXPECT_THAT(keys_of(changes), ElementsAre("auth.oauth.keys"));
+}
+
 TEST(Reload, WhatIsFixedWaitsForTheNextStart) {
   const TemporaryDirectory directory;
   const std::string users = "auth: {users: {alice: {password: x}}}\n";
