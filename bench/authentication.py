@@ -236,6 +236,8 @@ def main():
     if not os.path.exists(programs.uturn):
         sys.exit(f"authentication.py: {programs.uturn} is not built")
     outcomes = {}
+    print(report.table(["server CPU [µs]", "uturn", "coturn", "uturn ÷ coturn", "pairs",
+                        "how uturn found its users"], []), flush=True)
     for case in CASES:
         if case.name not in options.cases:
             continue
@@ -246,13 +248,11 @@ def main():
             outcomes[case] = measure(case, programs, cpus, options)
         except SystemExit:  # the harness has said which program is missing
             continue
+        for line in lines_of(case, outcomes[case]):  # at once: a run that is cut short keeps them
+            print("| " + " | ".join(report.cell(part) for part in line) + " |", flush=True)
         for failed in outcomes[case].failures():
             print(f"    FAILED: {failed['workload']} on {failed['server']}, round "
                   f"{failed['round']}: {failed['failed']}", file=sys.stderr, flush=True)
-    print(report.table(["server CPU [µs]", "uturn", "coturn", "uturn ÷ coturn", "pairs",
-                        "how uturn found its users"],
-                       [line for case, outcome in outcomes.items()
-                        for line in lines_of(case, outcome)]))
     if options.json:
         with open(options.json, "w") as file:
             json.dump({case.name: outcome.runs for case, outcome in outcomes.items()}, file,
