@@ -68,7 +68,8 @@ void QuotaLease::name_holder(QuotaHolder holder) {
   if (ledger_ != nullptr && !user_.empty()) ledger_->add_holder(*this, holder);
 }
 
-int64_t QuotaLease::draw(Towards towards, int64_t needed, Instant now, BandwidthLimit& limit) {
+int64_t QuotaLease::draw(Towards towards, int64_t needed, Instant now, BandwidthLimit& limit,
+                         LastBytes last) {
   constexpr int64_t kLot = 16'384;  // what is drawn ahead lies idle where an allocation is silent
   if (ledger_ == nullptr) return needed;
   const auto direction = static_cast<size_t>(towards);
@@ -93,7 +94,9 @@ int64_t QuotaLease::draw(Towards towards, int64_t needed, Instant now, Bandwidth
   restrict_to(from_server, BandwidthLimit::server);
   auto& allowance = account_->allowance_;
   restrict_to(allowance ? allowance->take(granted) : granted, BandwidthLimit::bytes);
-  if (granted < needed) {  // a part is of no use to a packet
+  const bool is_enough =
+      granted >= needed || (limit == BandwidthLimit::bytes && last == LastBytes::drawn);
+  if (!is_enough) {  // a part is of no use to a packet
     if (allowance && limit != BandwidthLimit::bytes) allowance->give_back(granted);
     granted = 0;
   }
@@ -102,6 +105,16 @@ int64_t QuotaLease::draw(Towards towards, int64_t needed, Instant now, Bandwidth
   of_realm.give_back(from_realm - granted);
   of_server.give_back(from_server - granted);
   return granted;
+}
+
+void QuotaLease::give_back(Towards towards, int64_t bytes) {
+  if (ledger_ == nullptr) return;
+  const auto direction = static_cast<size_t>(towards);
+  if (auto& own = buckets_[direction]) own->give_back(bytes);
+  if (auto& of_user = account_->buckets_[direction]) of_user->give_back(bytes);
+  realm_account_->buckets_[direction].give_back(bytes);
+  ledger_->buckets_[direction].give_back(bytes);
+  if (account_->allowance_) account_->allowance_->give_back(bytes);
 }
 
 QuotaLedger::QuotaLedger(QuotaLimits limits) : limits_(std::move(limits)) { adjust_buckets(); }

@@ -87,6 +87,10 @@ struct QuotaHolder {
 enum class BandwidthLimit : uint8_t { allocation, user, server, bytes, realm };
 inline constexpr size_t kBandwidthLimits = 5;
 
+/// What is left of a class's bytes where that is less than is needed: of no use to a datagram, and
+/// lost; the end of what is read of a stream.
+enum class LastBytes : bool { lost, drawn };
+
 class QuotaLedger;
 
 /// One user's account: what all of the allocations draw from, on whatever shards.
@@ -133,7 +137,9 @@ class QuotaLease {
   /// Draws bytes for one direction from everybody that has a word in it: at least `needed` where
   /// they are to be had, some more so that the next packets need not ask. Nothing: `limit` says
   /// who.
-  int64_t draw(Towards towards, int64_t needed, Instant now, BandwidthLimit& limit);
+  int64_t draw(Towards towards, int64_t needed, Instant now, BandwidthLimit& limit,
+               LastBytes last = LastBytes::lost);
+  void give_back(Towards towards, int64_t bytes);  ///< that were drawn and not used
   /// When the class of the credential ends what it has begun.
   Instant ends_at() const { return account_ ? account_->ends_at_ : kNever; }
 

@@ -9,8 +9,8 @@
 namespace uturn {
 namespace {
 
-constexpr std::string_view kQuotaNames[] = {"none", "server", "user", "network", "spent"};
-constexpr std::string_view kBandwidthNames[] = {"allocation", "user", "server", "bytes"};
+constexpr std::string_view kQuotaNames[] = {"none", "server", "user", "network", "spent", "realm"};
+constexpr std::string_view kBandwidthNames[] = {"allocation", "user", "server", "bytes", "realm"};
 
 std::string limit_name(std::string_view of, std::span<const std::string_view> names, size_t i) {
   return std::string(of) += i < names.size() ? names[i] : "other";

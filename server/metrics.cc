@@ -322,6 +322,11 @@ void tell_streams(MetricFamilies& out, const LoopCounters& loop, const StreamCou
               streams.handshakes_resumed);
   out.gauge("uturn_tcp_joined_connections", "Pairs of a client's and a peer's connection.",
             streams.joined_now);
+  out.gauge("uturn_tcp_waiting_connections",
+            "Those of them that are not read for now: a bandwidth limit holds them back.",
+            streams.joined_waiting);
+  out.counter("uturn_tcp_waits_total", "Times that one began to wait for bandwidth.",
+              streams.joined_waits);
   out.counter("uturn_tcp_relayed_bytes_total", "Bytes relayed by TCP allocations.");
   out.add(streams.joined_bytes_to_peers, {{"direction", "to_peer"}});
   out.add(streams.joined_bytes_to_clients, {{"direction", "to_client"}});

@@ -3,6 +3,9 @@
 // Also: RFC 6062, Sections 3, 5.2, 5.3, 5.4, 5.5 and 7.
 #include "server/peer_streams.h"
 
+#include <algorithm>
+#include <array>
+#include <span>
 #include <utility>
 
 #include "server/socket_tags.h"
@@ -88,6 +91,31 @@ void PeerStreams::on_client_event(const StreamEvent& event) {
   move_bytes(*peer);
 }
 
+// Who has had something, and waits anew, stands behind those of the round that got nothing: it
+// would have it all otherwise.
+void PeerStreams::go_on() {
+  if (waiting_.empty() || !is_past(next_round_, shared_.now)) return;
+  std::array<SocketId, kCreditsPerRound> round;
+  const size_t size = std::min(waiting_.size(), round.size());
+  std::copy_n(waiting_.begin(), size, round.begin());
+  waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<ptrdiff_t>(size));
+  next_round_ = shared_.now.monotonic + kCreditRound;
+  size_t served = 0;
+  for (const SocketId socket : std::span(round).first(size)) {
+    PeerStream* const peer = find(socket);
+    if (peer == nullptr) continue;
+    peer->is_waiting = false;
+    --shared_.counters.joined_waiting;
+    const uint64_t waits = shared_.counters.joined_waits;
+    move_bytes(*peer);
+    const bool waits_anew = shared_.counters.joined_waits != waits;
+    if (!waits_anew || waiting_.empty() || waiting_.back() != socket) continue;
+    waiting_.pop_back();
+    round[served++] = socket;
+  }
+  waiting_.insert(waiting_.end(), round.begin(), round.begin() + static_cast<ptrdiff_t>(served));
+}
+
 void PeerStreams::begin(std::unique_ptr<ClientStream> client, Bytes first) {
   PeerStream* const peer = find(client->peer);
   if (peer == nullptr) return;  // its allocation has ended meanwhile, and so does the client
@@ -99,7 +127,10 @@ void PeerStreams::begin(std::unique_ptr<ClientStream> client, Bytes first) {
   ++shared_.counters.joined_now;
   peer->client = std::move(client);
 
-  if (!first.empty()) count(*peer, Towards::peer, first.size());
+  if (!first.empty()) {
+    peer->to_peer.credit -= static_cast<int64_t>(first.size());  // it has been read already
+    count(*peer, Towards::peer, first.size());
+  }
   if (!first.empty() && !peer->bytes.push({{}, first}, Droppable::no)) return end(*peer);
   // What was told of either end before is told once more.
   shared_.streams.remind(socket);
@@ -124,6 +155,7 @@ PeerStreams::PeerStream& PeerStreams::add(SocketId socket) {
 void PeerStreams::remove(PeerStream& peer) {
   const SocketId socket = peer.bytes.socket();
   --size_;
+  shared_.counters.joined_waiting -= peer.is_waiting;
   shared_.counters.joined_now -= peer.client != nullptr;
   by_slot_[socket.slot] = nullptr;
 }
@@ -143,15 +175,29 @@ void PeerStreams::end(PeerStream& peer) {
 
 void PeerStreams::move_bytes(PeerStream& peer) {
   const bool both_live = move_bytes(peer, Towards::peer) && move_bytes(peer, Towards::client);
-  if (!both_live || (peer.to_peer.is_over && peer.to_client.is_over)) end(peer);
+  if (!both_live || (peer.to_peer.is_over && peer.to_client.is_over)) return end(peer);
+  const bool waits = peer.to_peer.waits || peer.to_client.waits;
+  if (!waits || std::exchange(peer.is_waiting, true)) return;
+  ++shared_.counters.joined_waiting;
+  if (waiting_.empty()) next_round_ = shared_.now.monotonic + kCreditRound;
+  waiting_.push_back(peer.bytes.socket());
+}
+
+// A turn of one way; its bytes are counted, and their credit is settled, once.
+bool PeerStreams::move_bytes(PeerStream& peer, Towards towards) {
+  const int64_t credit = way_of(peer, towards).credit;
+  size_t moved = 0;
+  const bool both_live = pass_on(peer, towards, moved);
+  if (moved > 0 || way_of(peer, towards).credit != credit) count(peer, towards, moved);
+  return both_live;
 }
 
 // False: one of the two has failed. The other end of a connection that was reset hears nothing
 // else, once it has got what was read before.
-bool PeerStreams::move_bytes(PeerStream& peer, Towards towards) {
+bool PeerStreams::pass_on(PeerStream& peer, Towards towards, size_t& moved) {
   ByteStream& from = towards == Towards::peer ? peer.client->bytes : peer.bytes;
   ByteStream& to = towards == Towards::peer ? peer.bytes : peer.client->bytes;
-  Way& way = towards == Towards::peer ? peer.to_peer : peer.to_client;
+  Way& way = way_of(peer, towards);
   for (uint32_t reads = 0;;) {
     if (to.flush() == Flushed::failed) return false;
     if (way.has_ended) {
@@ -164,8 +210,9 @@ bool PeerStreams::move_bytes(PeerStream& peer, Towards towards) {
       shared_.streams.remind(from.socket());
       return true;
     }
+    if (!must_go_on && !has_credit(peer, towards)) return true;
     const MutableBytes buffer = shared_.offer(0);
-    const auto size = from.read(buffer);
+    const auto size = from.read(buffer, must_go_on ? kReadSize : static_cast<size_t>(way.credit));
     if (!size) {
       if (size.error() == StreamError::would_block) return true;
       if (size.error() != StreamError::ended) return false;
@@ -174,16 +221,32 @@ bool PeerStreams::move_bytes(PeerStream& peer, Towards towards) {
     }
     if (*size == 0) continue;
     shared_.count_read(*size);
-    count(peer, towards, *size);
+    way.credit -= static_cast<int64_t>(*size);
+    moved += *size;
     if (!to.push({{}, buffer.first(*size)}, Droppable::no)) return false;  // no block is left
   }
 }
 
-void PeerStreams::count(const PeerStream& peer, Towards towards, size_t bytes) {
+// What is not read stays where it is, and its sender waits with it.
+bool PeerStreams::has_credit(PeerStream& peer, Towards towards) {
+  Way& way = way_of(peer, towards);
+  if (way.credit > 0) return true;
+  if (way.waits && peer.is_waiting) return false;  // its turn comes
+  if (way.credit < 0) count(peer, towards, 0);     // what is owed is the allocation's first
+  const size_t given = handler_.on_credit_wanted(peer.id, towards, way.waits);
+  way.credit += static_cast<int64_t>(given);
+  const bool waited = std::exchange(way.waits, given == 0);
+  if (given > 0) return true;
+  shared_.counters.joined_waits += !waited;
+  return false;
+}
+
+void PeerStreams::count(PeerStream& peer, Towards towards, size_t bytes) {
   StreamCounters& counters = shared_.counters;
   (towards == Towards::peer ? counters.joined_bytes_to_peers : counters.joined_bytes_to_clients) +=
       bytes;
-  handler_.on_bytes_joined(peer.id, towards, bytes);
+  Way& way = way_of(peer, towards);
+  way.credit = static_cast<int64_t>(handler_.on_bytes_joined(peer.id, towards, bytes, way.credit));
 }
 
 }  // namespace uturn

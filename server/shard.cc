@@ -131,6 +131,7 @@ void Shard::pass(Instant wake_at) {
   if (works_since_) meter_.count_pass(now_.monotonic - *std::exchange(works_since_, std::nullopt));
   relay_.expire(now_);
   while (const auto given_up = relay_.next_given_up(now_)) carry_out(given_up);
+  peers_.go_on();
   clients_.end_pass();
   streams_.end_pass();
   dtls_.expire(now_);

@@ -96,8 +96,8 @@ class alignas(64) Shard final : LoopHandler,
   void start();  ///< run() in single steps: start, pass …, close
   void pass(Instant wake_at);
   Instant next_deadline() const {
-    return std::min({relay_.next_deadline(), clients_.next_deadline(), dtls_.next_deadline(),
-                     proxied_.next_deadline()});
+    return std::min({relay_.next_deadline(), clients_.next_deadline(), peers_.next_deadline(),
+                     dtls_.next_deadline(), proxied_.next_deadline()});
   }
   bool is_stopping() const { return stopping_; }
   void close();
@@ -145,8 +145,11 @@ class alignas(64) Shard final : LoopHandler,
   }
   void on_joined(std::unique_ptr<ClientStream> client, Bytes first) override;
   void hand_over(uint8_t shard, std::unique_ptr<MovingClient> client) override;
-  void on_bytes_joined(ConnectionId id, Towards towards, size_t bytes) override {
-    relay_.on_bytes_joined(id, towards, bytes, now_);
+  size_t on_credit_wanted(ConnectionId id, Towards towards, bool waits) override {
+    return relay_.on_credit_wanted(id, towards, waits, now_);
+  }
+  size_t on_bytes_joined(ConnectionId id, Towards towards, size_t bytes, int64_t left) override {
+    return relay_.on_bytes_joined(id, towards, bytes, left, now_);
   }
   void on_connected(ConnectionId id) override { carry_out(relay_.on_connected(id, now_)); }
   void on_connection_ended(ConnectionId id) override {

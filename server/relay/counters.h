@@ -60,7 +60,8 @@ struct RelayCounters {
   uint64_t allocations_kicked = 0;                     ///< by the operator
   uint64_t allocations_gave_way = 0;                   ///< silent, and their user needed the place
   std::array<uint64_t, kQuotaLimits> quota_refused{};  ///< 486, by QuotaLimit
-  std::array<uint64_t, kBandwidthLimits> bandwidth_drops{};  ///< by whose limit it was
+  /// By whose limit it was; those times among them that a joined connection began to wait.
+  std::array<uint64_t, kBandwidthLimits> bandwidth_drops{};
   uint64_t reservations_made = 0;
   uint64_t reservations_redeemed = 0;
   uint64_t reservations_expired = 0;

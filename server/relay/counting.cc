@@ -39,11 +39,9 @@ void Relay::count_tables(Allocation& allocation) {
 }
 
 // A stream has no packets to be counted.
-void Relay::on_bytes_joined(ConnectionId id, Towards towards, size_t bytes, Now now) {
-  const TcpConnection* const connection = tcp_connections_.find(id);
-  if (!connection) return;
-  Allocation& allocation = *allocations_.find(connection->allocation);
-  FamilyTraffic& alike = allocation.traffic_class->of(connection->peer.ip.family());
+void Relay::count_joined(Allocation& allocation, AddressFamily family, Towards towards,
+                         size_t bytes, Now now) {
+  FamilyTraffic& alike = allocation.traffic_class->of(family);
   Traffic& traffic = allocation.traffic;
   if (towards == Towards::peer) {
     traffic.bytes_to_peers += bytes;

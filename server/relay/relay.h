@@ -138,7 +138,7 @@ class Relay {
   Outcome on_icmp_error(RelayTag tag, const PeerAddress& destination, const IcmpValue& icmp,
                         Now now);
 
-  // TCP allocations (RFC 6062). Bytes never come here, only their number.
+  // TCP allocations (RFC 6062). Bytes never come here, only their number, once a turn.
   /// A peer's connection to a relayed transport address has been accepted: a ConnectionAttempt for
   /// the client, or it is closed already.
   Outcome on_peer_connection(RelayTag tag, SocketId socket, const PeerAddress& peer, Now now);
@@ -148,9 +148,12 @@ class Relay {
   /// has ended; the sockets are closed already. The end of a peer's sending alone is no end: it may
   /// have asked, and wait for the answer.
   std::optional<Resumed> on_connection_ended(ConnectionId id, Now now);
-  /// So many bytes have gone one way between the two that were joined. For the counters: nothing is
-  /// decided here.
-  void on_bytes_joined(ConnectionId id, Towards towards, size_t bytes, Now now);
+  /// How many bytes may be read, to go one way between the two that were joined: they come off the
+  /// allocation's credit. 0: none for now, ask again later; `waits` says that it was so before.
+  size_t on_credit_wanted(ConnectionId id, Towards towards, bool waits, Now now);
+  /// So many have gone, and so many of what was given are left; negative: it was not enough for
+  /// what had to be read. Returns how many of these may be kept for the next time.
+  size_t on_bytes_joined(ConnectionId id, Towards towards, size_t bytes, int64_t left, Now now);
   /// A client's connection, or DTLS session, has ended: its allocation ends with it, and nobody
   /// waits for answers any more.
   void on_client_gone(const FiveTuple& five_tuple);
@@ -252,6 +255,7 @@ class Relay {
 
   // bandwidth.cc, silence.cc
   bool draw(Allocation& allocation, Towards towards, size_t bytes, Now now);
+  void cut_off(Allocation& allocation, Now now);
   std::optional<uint8_t> next_to_ask(const Request& request) const;
   Outcome await_yield(const Request& request, uint8_t shard);
 
@@ -300,6 +304,8 @@ class Relay {
   // counting.cc
   void count_to_peer(Allocation& allocation, AddressFamily family, size_t payload, Now now);
   void count_to_client(Allocation& allocation, AddressFamily family, size_t payload, Now now);
+  void count_joined(Allocation& allocation, AddressFamily family, Towards towards, size_t bytes,
+                    Now now);
   void note_used(Allocation& allocation);
   void count_made(Allocation& allocation);
   void count_tables(Allocation& allocation);

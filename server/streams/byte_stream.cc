@@ -15,10 +15,13 @@ void ByteStream::start_tls(std::unique_ptr<TlsSession> session, Bytes first) {
   feed(first);
 }
 
-Result<size_t, StreamError> ByteStream::read(MutableBytes into) {
-  if (tls_ == nullptr) return shared_->streams.read(socket_, into);
+Result<size_t, StreamError> ByteStream::read(MutableBytes into, size_t most) {
+  CHECK(most > 0);
+  if (tls_ == nullptr) {
+    return shared_->streams.read(socket_, into.first(std::min(most, into.size())));
+  }
   if (!has_unread()) {
-    const MutableBytes ciphertext{shared_->ciphertext.get(), kReadSize};
+    const MutableBytes ciphertext{shared_->ciphertext.get(), std::min(most, kReadSize)};
     const auto size = shared_->streams.read(socket_, ciphertext);
     if (!size) return size;
     tls_->feed(ciphertext.first(*size));

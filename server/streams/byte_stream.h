@@ -33,9 +33,10 @@ class ByteStream {
   void start_tls(std::unique_ptr<TlsSession> session, Bytes first);
   const TlsSession* tls() const { return tls_.get(); }
 
-  /// As Streams::read(), into kReadSize bytes or more. 0: what was read is a part of a TLS record
-  /// only. `other`: TLS has failed, and why is known to its session.
-  Result<size_t, StreamError> read(MutableBytes into);
+  /// As Streams::read(), into kReadSize bytes or more, and `most` bytes of the socket at once. 0:
+  /// what was read is a part of a TLS record only. `other`: TLS has failed, and why is known to its
+  /// session.
+  Result<size_t, StreamError> read(MutableBytes into, size_t most = kReadSize);
   /// Something that was read waits to be decrypted, in a place that all streams share: read() on,
   /// before another one is.
   bool has_unread() const { return tls_ != nullptr && !tls_->unread().empty(); }

@@ -26,6 +26,10 @@ inline constexpr size_t kReadAreaSize = 262'144;        // what is read lies her
 inline constexpr uint32_t kFramesPerReadArea = 1'024;
 inline constexpr size_t kPiecesPerFlush = 64;  // of one write, and of one TLS record
 inline constexpr uint32_t kTimeoutsPerPass = 256;
+// Joined connections that wait for bandwidth: so many are looked after at once, and how often. All
+// that passes in between fits in a bucket (Rate: a quarter of a second).
+inline constexpr uint32_t kCreditsPerRound = 256;
+inline constexpr std::chrono::milliseconds kCreditRound{20};
 /// How long a connection that we end is kept for the client to end it too: what it still sends
 /// would otherwise reset it, and our last words with it (RFC 9112, Section 9.6).
 inline constexpr std::chrono::seconds kFarewell{2};

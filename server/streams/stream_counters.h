@@ -65,7 +65,9 @@ struct StreamCounters {
   uint64_t joined_now = 0;  ///< pairs that live
   uint64_t joined_bytes_to_peers = 0;
   uint64_t joined_bytes_to_clients = 0;
-  uint64_t joined_failed = 0;  ///< pairs that ended otherwise than by both ends' FIN
+  uint64_t joined_waiting = 0;  ///< pairs that wait for bandwidth now: nothing is read …
+  uint64_t joined_waits = 0;    ///< … and how often one way of a pair began to
+  uint64_t joined_failed = 0;   ///< pairs that ended otherwise than by both ends' FIN
 
   // Blocks that hold something now (server/streams/limits.h).
   uint64_t incoming_blocks = 0;  ///< frames that have come in part

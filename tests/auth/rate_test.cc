@@ -141,6 +141,17 @@ TEST(QuotaBandwidth, WithoutLimitsNothingIsEverDrawn) {
   EXPECT_FALSE(ledger.take("alice").has_bandwidth_limit());
 }
 
+TEST(QuotaBandwidth, WhatIsGivenBackIsThereForOthers) {
+  QuotaLedger ledger{{.bandwidth = 400'000, .bandwidth_per_user = 4'000'000}};
+  QuotaLease alice = ledger.take("alice");
+  QuotaLease bob = ledger.take("bob");
+  BandwidthLimit limit{};
+  const int64_t drawn = draw_all(alice, limit);
+  EXPECT_EQ(bob.draw(Towards::peer, 10'000, kStart, limit), 0);
+  alice.give_back(Towards::peer, 50'000);
+  EXPECT_NEAR(static_cast<double>(draw_all(bob, limit)), 50'000 + 100'000.0 - drawn, 1'100);
+}
+
 CredentialClass guest() {
   return {.allocations = 1, .bytes = 50'000, .time = 60s, .every = 3'600s};
 }
@@ -180,6 +191,18 @@ TEST(CredentialClass, BytesAndTimeCannotBeHadAnewByAllocatingAnew) {
       ledger.take({.user = "x", .credential_class = "guest", .now = kStart + 61s}).refused_by(),
       QuotaLimit::spent)
       << "time runs without an allocation too";
+}
+
+TEST(CredentialClass, OfItsBytesAStreamGetsTheLast) {
+  QuotaLedger ledger{{.classes = {{"guest", guest()}}}};
+  QuotaLease lease = ledger.take({.user = "visitor", .credential_class = "guest", .now = kStart});
+  BandwidthLimit limit{};
+  int64_t drawn = 0;
+  while (const int64_t lot = lease.draw(Towards::client, 1'448, kStart, limit, LastBytes::drawn)) {
+    drawn += lot;
+  }
+  EXPECT_EQ(drawn, 50'000);
+  EXPECT_EQ(limit, BandwidthLimit::bytes);
 }
 
 TEST(CredentialClass, OfThoseThatAreRememberedThereAreOnlySoMany) {

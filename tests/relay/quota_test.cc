@@ -176,6 +176,56 @@ TEST(Bandwidth, OfSendIndicationsCountsToo) {
   EXPECT_TRUE(relay.peers_hear_nothing());
 }
 
+// RFC 6062: what a connection may read. TestRelay has no bytes, only their number.
+class JoinedCredit : public testing::Test {
+ protected:
+  static constexpr auto kPeer = "198.51.100.7:80";
+  JoinedCredit() {
+    alice.allocate_tcp();
+    alice.connect(kPeer);
+    relay.peer_accepts(kPeer);
+    id = alice.answer().connection();
+    relay.stream_client("192.0.2.1:4001").bind_connection(id);
+  }
+  size_t wanted(bool waits = false) {
+    return relay.at().on_credit_wanted(id, Towards::peer, waits, relay.now);
+  }
+  size_t joined(size_t bytes, int64_t left) {
+    return relay.at().on_bytes_joined(id, Towards::peer, bytes, left, relay.now);
+  }
+  uint64_t waits() {
+    return relay.counters().bandwidth_drops[static_cast<size_t>(BandwidthLimit::allocation)];
+  }
+  TestRelay relay{{.quota = {.bandwidth_per_allocation = 10'000}, .relays_tcp = true}};
+  TestClient& alice = relay.stream_client("192.0.2.1:4000");
+  ConnectionId id;
+};
+
+TEST_F(JoinedCredit, IsTheRatesAndAWaitIsCountedOnce) {
+  size_t given = 0;
+  while (const size_t more = wanted()) given += more;
+  EXPECT_NEAR(given, 65'536, 2);
+  EXPECT_EQ(wanted(true), 0u);
+  EXPECT_EQ(waits(), 1u);
+  relay.passes(1s);
+  EXPECT_NEAR(wanted(true), 10'000, 2);
+  EXPECT_EQ(relay.at().on_credit_wanted({id.value ^ 1}, Towards::peer, false, relay.now), 0u);
+}
+
+TEST_F(JoinedCredit, ThatIsLeftIsOthers) {
+  size_t given = 0;
+  while (const size_t more = wanted()) given += more;
+  EXPECT_EQ(joined(given - 3'000, 3'000), 0u) << "nothing is kept";
+  EXPECT_NEAR(wanted(), 3'000, 2);
+}
+
+TEST_F(JoinedCredit, ThatWasExceededIsOwed) {
+  EXPECT_EQ(joined(100'000, -100'000), 0u);
+  int rounds = 0;
+  for (; wanted(true) == 0; ++rounds) relay.passes(20ms);
+  EXPECT_NEAR(rounds, (100'000 - 65'536) / 200, 10);
+}
+
 TEST(CredentialClassOnTheWire, SpentBytesEndTheAllocation) {
   TestRelay relay{{.quota = {.classes = {{"guest", {.bytes = 10'000, .every = 3'600s}}}},
                    .rest_secrets = {"north"},

@@ -40,9 +40,9 @@ TEST_F(ConnectionBind, JoinsTheTwoDataConnections) {
 
 TEST_F(ConnectionBind, WhatTheTwoCarryIsCountedForTheirAllocation) {
   relay.stream_client("192.0.2.1:4001").bind_connection(id);
-  relay.at().on_bytes_joined(id, Towards::peer, 1'000, relay.now);
-  relay.at().on_bytes_joined(id, Towards::client, 20, relay.now);
-  relay.at().on_bytes_joined({id.value ^ 1}, Towards::client, 7, relay.now);
+  relay.at().on_bytes_joined(id, Towards::peer, 1'000, 0, relay.now);
+  relay.at().on_bytes_joined(id, Towards::client, 20, 0, relay.now);
+  relay.at().on_bytes_joined({id.value ^ 1}, Towards::client, 7, 0, relay.now);
   const TrafficClass& alike = *relay.at().traffic().all().front();
   EXPECT_EQ(alike.transport, Transport::tcp);
   EXPECT_EQ(alike.families[0].to_peers.bytes, 1'000u);

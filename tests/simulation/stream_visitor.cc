@@ -39,6 +39,8 @@ StreamCounters StreamWorld::counters() const {
     sum.dropped_old += one.dropped_old;
     sum.joined += one.joined;
     sum.joined_now += one.joined_now;
+    sum.joined_waiting += one.joined_waiting;
+    sum.joined_waits += one.joined_waits;
     for (size_t i = 0; i < kCloseReasons; ++i) sum.closed[i] += one.closed[i];
   }
   return sum;

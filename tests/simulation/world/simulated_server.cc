@@ -18,6 +18,12 @@ PeerPolicy::Settings policy_settings(const ServerSpec& spec) {
   return settings;
 }
 
+QuotaLimits quota_limits(QuotaLimits quota, const Limits& limits) {
+  quota.allocations = limits.allocations;
+  quota.allocations_per_user = limits.allocations_per_user;
+  return quota;
+}
+
 std::unique_ptr<Authenticator> authenticator(const std::shared_ptr<SlowDirectory>& directory,
                                              bool asks_for_passwords) {
   const std::string realm{SimulatedServer::kRealm};
@@ -25,6 +31,7 @@ std::unique_ptr<Authenticator> authenticator(const std::shared_ptr<SlowDirectory
   for (const char* name : {"alice", "bob", "carol"}) {
     users->add_password(name, SimulatedServer::password_of(name));
   }
+  users->add_password("gil", SimulatedServer::password_of("gil"), "guest");
   Authenticator::Settings settings;
   settings.realm = realm;
   settings.required = asks_for_passwords;
@@ -40,7 +47,7 @@ SimulatedServer::SimulatedServer(VirtualNetwork& network, const ServerSpec& spec
       spec_(spec),
       port_random_(network.random().next_u64()),
       policy_(std::make_shared<const PeerPolicy>(policy_settings(spec))),
-      quota_({spec.limits.allocations, spec.limits.allocations_per_user, 0}),
+      quota_(quota_limits(spec.quota, spec.limits)),
       ports_(relay_ips(spec.relay_addresses), spec.ports, port_random_),
       tcp_ports_(relay_ips(spec.relay_addresses), spec.ports, port_random_),
       connections_(spec.connections),

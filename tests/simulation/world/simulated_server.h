@@ -16,7 +16,8 @@ struct ServerSpec {
   uint8_t shards = 2;
   uint8_t relay_addresses = 1;
   PortRange ports{50'000, 50'199};
-  Limits limits{};  ///< as an operator sets them: of all shards together
+  Limits limits{};      ///< as an operator sets them: of all shards together
+  QuotaLimits quota{};  ///< bandwidth and classes; the rest of it is in `limits`
   LoopSettings loop{.batch = 16};
   int listener_buffer = UdpSocketSpec{}.receive_buffer;
   StreamSettings streams{};
@@ -37,7 +38,8 @@ class SimulatedServer {
   static std::vector<IpAddress> relay_ips(uint8_t count);  ///< 192.0.2.20 and the next ones
   static constexpr std::string_view kRealm = "example.org";
 
-  /// Static users, password "secret-of-NAME": alice, bob, carol; by the slow directory: dave, erin.
+  /// Static users, password "secret-of-NAME": alice, bob, carol, and the guest gil; by the slow
+  /// directory: dave, erin.
   static std::string password_of(std::string_view user) { return "secret-of-" + std::string{user}; }
 
   void set_trouble(const SocketTrouble& trouble);

@@ -243,7 +243,10 @@ void StreamNetwork::pump(End id) {
   if (end.is_closed && end.has_sent_end) return forget(id);
   if (end.is_short_of_room && end.unsent.size() <= end.send_room / 2) {
     end.is_short_of_room = false;
-    end.tell({.writable = true});
+    // Not from within a write: whoever is called back would write the same bytes once more.
+    network_.at(network_.now().monotonic, [this, id] {
+      if (const StreamEnd* const told = find(id)) told->tell({.writable = true});
+    });
   }
 }
 
