@@ -32,10 +32,10 @@ IpAddress quota_network(const IpAddress& client) {
   return IpAddress::v6(prefix);
 }
 
-QuotaAccount::QuotaAccount(const CredentialClass& limits, Instant now) {
-  if (limits.bandwidth != 0) {
-    for (auto& bucket : buckets_) bucket.emplace(limits.bandwidth);
-  }
+QuotaAccount::QuotaAccount(const CredentialClass& limits, std::string_view credential_class,
+                           Instant now)
+    : class_(credential_class) {
+  set_bandwidth(limits.bandwidth);
   if (limits.bytes != 0) allowance_.emplace(limits.bytes);
   remembers_ = limits.bytes != 0 || limits.time != std::chrono::seconds{0};
   if (limits.time != std::chrono::seconds{0}) ends_at_ = now + limits.time;
@@ -52,6 +52,7 @@ QuotaLease& QuotaLease::operator=(QuotaLease&& other) noexcept {
   realm_account_ = std::move(other.realm_account_);
   realm_ = std::move(other.realm_);
   user_ = std::move(other.user_);
+  class_ = std::move(other.class_);
   network_ = other.network_;
   holder_ = std::exchange(other.holder_, std::nullopt);
   buckets_ = other.buckets_;
@@ -86,7 +87,7 @@ int64_t QuotaLease::draw(Towards towards, int64_t needed, Instant now, Bandwidth
   auto& of_server = ledger_->buckets_[direction];
   const int64_t from_own = own ? own->take(granted, now) : granted;
   restrict_to(from_own, BandwidthLimit::allocation);
-  const int64_t from_user = of_user ? of_user->take(granted, now) : granted;
+  const int64_t from_user = of_user.take(granted, now);
   restrict_to(from_user, BandwidthLimit::user);
   const int64_t from_realm = of_realm.take(granted, now);
   restrict_to(from_realm, BandwidthLimit::realm);
@@ -101,17 +102,21 @@ int64_t QuotaLease::draw(Towards towards, int64_t needed, Instant now, Bandwidth
     granted = 0;
   }
   if (own) own->give_back(from_own - granted);
-  if (of_user) of_user->give_back(from_user - granted);
+  of_user.give_back(from_user - granted);
   of_realm.give_back(from_realm - granted);
   of_server.give_back(from_server - granted);
   return granted;
+}
+
+void QuotaLease::adjust() {
+  if (ledger_ != nullptr) ledger_->adjust(*this);
 }
 
 void QuotaLease::give_back(Towards towards, int64_t bytes) {
   if (ledger_ == nullptr) return;
   const auto direction = static_cast<size_t>(towards);
   if (auto& own = buckets_[direction]) own->give_back(bytes);
-  if (auto& of_user = account_->buckets_[direction]) of_user->give_back(bytes);
+  account_->buckets_[direction].give_back(bytes);
   realm_account_->buckets_[direction].give_back(bytes);
   ledger_->buckets_[direction].give_back(bytes);
   if (account_->allowance_) account_->allowance_->give_back(bytes);
@@ -121,8 +126,10 @@ QuotaLedger::QuotaLedger(QuotaLimits limits) : limits_(std::move(limits)) { adju
 
 void QuotaLedger::set_limits(const QuotaLimits& limits) {
   const std::lock_guard lock(mutex_);
+  if (limits_ == limits) return;
   limits_ = limits;
   adjust_buckets();
+  version_.fetch_add(1, std::memory_order_release);
 }
 
 void QuotaLedger::adjust_buckets() {
@@ -131,6 +138,30 @@ void QuotaLedger::adjust_buckets() {
     const uint64_t bandwidth = limits_of_realm(realm).bandwidth;
     for (auto& bucket : account->buckets_) bucket.set_rate(bandwidth);
   }
+}
+
+void QuotaLedger::adjust(QuotaLease& lease) {
+  const std::scoped_lock lock{mutex_};
+  const RealmLimits& of_realm = limits_of_realm(lease.realm_);
+  lease.account_->set_bandwidth(limits_of(lease.account_->class_, of_realm).bandwidth);
+  set_bandwidth(lease, limits_of(lease.class_, of_realm));
+}
+
+void QuotaLedger::set_bandwidth(QuotaLease& lease, const CredentialClass& limits) const {
+  const uint64_t own = limits.bandwidth_per_allocation;
+  for (auto& bucket : lease.buckets_) {
+    if (own == 0) {
+      bucket.reset();
+    } else if (bucket) {
+      bucket->set_rate(own);
+    } else {
+      bucket.emplace(own);
+    }
+  }
+  lease.has_bandwidth_limit_ = own != 0 || lease.account_->buckets_[0].has_limit() ||
+                               lease.account_->allowance_.has_value() ||
+                               lease.realm_account_->buckets_[0].has_limit() ||
+                               limits_.bandwidth != 0;
 }
 
 const RealmLimits& QuotaLedger::limits_of_realm(std::string_view realm) const {
@@ -175,6 +206,7 @@ QuotaLease QuotaLedger::take(const QuotaClaim& claim) {
   std::shared_ptr<QuotaAccount> account;
   if (const auto known = by_user_.find(name); has_user && known != by_user_.end()) {
     account = known->second;
+    account->set_bandwidth(limits_of(account->class_, of_realm).bandwidth);  // it may be old
     if (is_reached(limits.allocations, account->held_)) return QuotaLease{QuotaLimit::user};
     const bool is_spent =
         (account->allowance_ && account->allowance_->is_spent()) || account->ends_at_ <= claim.now;
@@ -186,7 +218,7 @@ QuotaLease QuotaLedger::take(const QuotaClaim& claim) {
   }
 
   if (!account) {
-    account = std::make_shared<QuotaAccount>(limits, claim.now);
+    account = std::make_shared<QuotaAccount>(limits, claim.credential_class, claim.now);
     if (has_user) by_user_.emplace(name, account);
     if (has_user && account->remembers_) to_forget_.emplace(account->begins_anew_at_, name);
   }
@@ -208,14 +240,9 @@ QuotaLease QuotaLedger::take(const QuotaClaim& claim) {
   lease.realm_account_ = std::move(realm_account);
   lease.realm_ = claim.realm;
   lease.user_ = claim.user;
+  lease.class_ = claim.credential_class;
   lease.network_ = has_network ? network : IpAddress{};
-  if (limits.bandwidth_per_allocation != 0) {
-    for (auto& bucket : lease.buckets_) bucket.emplace(limits.bandwidth_per_allocation);
-  }
-  lease.has_bandwidth_limit_ =
-      limits.bandwidth_per_allocation != 0 || lease.account_->buckets_[0].has_value() ||
-      lease.account_->allowance_.has_value() || lease.realm_account_->buckets_[0].has_limit() ||
-      limits_.bandwidth != 0;
+  set_bandwidth(lease, limits);
   return lease;
 }
 

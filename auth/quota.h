@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -52,6 +53,7 @@ struct QuotaLimits {
   uint64_t bandwidth_per_allocation = 0;
   std::map<std::string, CredentialClass, std::less<>> classes{};
   std::map<std::string, RealmLimits, std::less<>> realms{};
+  friend bool operator==(const QuotaLimits&, const QuotaLimits&) = default;
 };
 
 /// What one client's addresses are counted as: a canonical IPv4 address, or the /64 of an IPv6
@@ -96,14 +98,18 @@ class QuotaLedger;
 /// One user's account: what all of the allocations draw from, on whatever shards.
 class QuotaAccount {
  public:
-  QuotaAccount(const CredentialClass& limits, Instant now);
+  QuotaAccount(const CredentialClass& limits, std::string_view credential_class, Instant now);
 
  private:
   friend class QuotaLedger;
   friend class QuotaLease;
+  void set_bandwidth(uint64_t bytes_per_second) {
+    for (auto& bucket : buckets_) bucket.set_rate(bytes_per_second);
+  }
   uint32_t held_ = 0;
   std::vector<QuotaHolder> holders_;
-  std::array<std::optional<SharedBucket>, 2> buckets_;
+  std::string class_;  ///< of the first allocation: its limits count
+  std::array<AdjustableBucket, 2> buckets_;
   std::optional<SharedAllowance> allowance_;
   Instant ends_at_ = kNever;
   Instant begins_anew_at_ = kNever;
@@ -134,6 +140,9 @@ class QuotaLease {
   void name_holder(QuotaHolder holder);
 
   bool has_bandwidth_limit() const { return has_bandwidth_limit_; }
+  /// Takes over the bandwidth that the ledger's limits allow by now: asked where its version()
+  /// changes, by the allocation's own thread.
+  void adjust();
   /// Draws bytes for one direction from everybody that has a word in it: at least `needed` where
   /// they are to be had, some more so that the next packets need not ask. Nothing: `limit` says
   /// who.
@@ -151,6 +160,7 @@ class QuotaLease {
   std::shared_ptr<RealmAccount> realm_account_;
   std::string realm_;
   std::string user_;
+  std::string class_;
   IpAddress network_;
   std::optional<QuotaHolder> holder_;
   std::array<std::optional<TokenBucket>, 2> buckets_;
@@ -168,9 +178,12 @@ class QuotaLedger {
 
   explicit QuotaLedger(QuotaLimits limits);
   ~QuotaLedger();  ///< everything must have come back
-  /// For what is asked from here on; nothing that is held is taken away. Bandwidth of the realms
-  /// and of the process changes for who draws from it already.
+  /// For what is asked from here on; nothing that is held is taken away. Bandwidth changes for who
+  /// draws from it already: of the realms and of the process at once, of users and allocations as
+  /// their leases adjust. What a user may have of a class's bytes and time stays until the user
+  /// begins anew.
   void set_limits(const QuotaLimits& limits);
+  uint32_t version() const { return version_.load(std::memory_order_acquire); }  ///< of the limits
 
   /// A lease that is not held where a limit is reached (486).
   QuotaLease take(const QuotaClaim& claim);
@@ -200,11 +213,14 @@ class QuotaLedger {
   const RealmLimits& limits_of_realm(std::string_view realm) const;
   CredentialClass limits_of(std::string_view credential_class, const RealmLimits& realm) const;
   void adjust_buckets();
+  void adjust(QuotaLease& lease);
+  void set_bandwidth(QuotaLease& lease, const CredentialClass& limits) const;
   void give_back(const QuotaLease& lease);
   void add_holder(QuotaLease& lease, QuotaHolder holder);
   void forget_until(Instant now);
 
   QuotaLimits limits_;
+  std::atomic<uint32_t> version_ = 0;
   std::array<AdjustableBucket, 2> buckets_;
   mutable std::mutex mutex_;
   uint32_t held_ = 0;

@@ -46,6 +46,7 @@ class Rate {
 class TokenBucket {
  public:
   explicit TokenBucket(uint64_t bytes_per_second) : rate_(bytes_per_second) {}
+  void set_rate(uint64_t bytes_per_second) { rate_ = Rate(bytes_per_second); }
   int64_t take(int64_t wanted, Instant now) { return rate_.grant(paid_until_, wanted, now); }
   void give_back(int64_t bytes) { paid_until_ -= rate_.time_of(bytes); }
 
@@ -54,32 +55,8 @@ class TokenBucket {
   int64_t paid_until_ = INT64_MIN / 2;
 };
 
-/// Shared by all shards: one compare-and-swap for each lot of bytes that somebody draws, never one
-/// for a packet.
-class SharedBucket {
- public:
-  explicit SharedBucket(uint64_t bytes_per_second) : rate_(bytes_per_second) {}
-  int64_t take(int64_t wanted, Instant now) {
-    int64_t before = paid_until_.load(std::memory_order_relaxed);
-    for (;;) {
-      int64_t after = before;
-      const int64_t granted = rate_.grant(after, wanted, now);
-      if (granted == 0) return 0;
-      if (paid_until_.compare_exchange_weak(before, after, std::memory_order_relaxed)) {
-        return granted;
-      }
-    }
-  }
-  void give_back(int64_t bytes) {
-    paid_until_.fetch_sub(rate_.time_of(bytes), std::memory_order_relaxed);
-  }
-
- private:
-  Rate rate_;
-  std::atomic<int64_t> paid_until_ = INT64_MIN / 2;
-};
-
-/// Shared likewise, at a rate that an operator may change while it is drawn from. 0: no limit.
+/// Shared by all shards, at a rate that an operator may change while it is drawn from. 0: no limit.
+/// One compare-and-swap for each lot of bytes that somebody draws, never one for a packet.
 class AdjustableBucket {
  public:
   void set_rate(uint64_t bytes_per_second) {

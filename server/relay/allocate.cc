@@ -264,6 +264,7 @@ Outcome Relay::allocate_reserved(const Request& request, const AllocateWish& wis
                                            {allocations_.next_id(), address.ip.family()});
   if (!socket) return reject(request, ErrorCode::insufficient_capacity);
   ++counters_.reservations_redeemed;
+  reservation.quota.adjust();  // it has been held for a while
   return establish(request, wish, std::move(reservation.quota),
                    OpenedSide{std::move(reservation.port), *socket, {}, {}, {}}, std::nullopt);
 }

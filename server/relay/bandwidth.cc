@@ -43,6 +43,19 @@ void Relay::cut_off(Allocation& allocation, Now now) {
   schedule(allocation);
 }
 
+// One pass over the table, where the limits are others than before: one that is new counts from
+// here on, and one that is gone holds nobody any more.
+void Relay::adjust_bandwidth() {
+  const uint32_t version = world_.quota.version();
+  if (std::exchange(quota_version_, version) == version) return;
+  allocations_.for_each([](Allocation& allocation) {
+    const bool was_limited = allocation.quota.has_bandwidth_limit();
+    allocation.quota.adjust();
+    const bool is_limited = allocation.quota.has_bandwidth_limit();
+    if (is_limited != was_limited) allocation.credit.fill(is_limited ? 0 : INT64_MAX);
+  });
+}
+
 size_t Relay::on_credit_wanted(ConnectionId id, Towards towards, bool waits, Now now) {
   const TcpConnection* const connection = tcp_connections_.find(id);
   if (!connection) return 0;

@@ -75,6 +75,12 @@ void Relay::reload(RelaySettings settings) {
   }
   pending_.set_limit(then.pending_requests);
   settings_ = std::move(settings);
+  adjust_bandwidth();
+}
+
+void Relay::serve(const Realms& realms) {
+  realms_ = &realms;
+  adjust_bandwidth();  // realms have limits
 }
 
 }  // namespace uturn

@@ -64,6 +64,7 @@ Relay::Relay(RelaySettings settings, RelayWorld world, Now now)
       reservations_(settings_.shard),
       pending_(settings_.limits.pending_requests),
       tcp_connections_(settings_.shard),
+      quota_version_(world.quota.version()),
       budget_(settings_.limits.answer_sources, settings_.limits.answers_per_second,
               settings_.limits.answers_burst, world.random),
       transaction_ids_(world.random),

@@ -193,7 +193,7 @@ class Relay {
   void reload(RelaySettings settings);
   /// Other realms, or the same with other users and peers, likewise. Who waits for a directory is
   /// asked about by those that come.
-  void serve(const Realms& realms) { realms_ = &realms; }
+  void serve(const Realms& realms);
 
   const RelayCounters& counters() const { return counters_; }
   const TrafficClasses& traffic() const { return traffic_; }
@@ -256,6 +256,7 @@ class Relay {
   // bandwidth.cc, silence.cc
   bool draw(Allocation& allocation, Towards towards, size_t bytes, Now now);
   void cut_off(Allocation& allocation, Now now);
+  void adjust_bandwidth();
   std::optional<uint8_t> next_to_ask(const Request& request) const;
   Outcome await_yield(const Request& request, uint8_t shard);
 
@@ -352,6 +353,7 @@ class Relay {
   PendingTable pending_;
   TcpConnectionTable tcp_connections_;
   bool draining_ = false;
+  uint32_t quota_version_;           ///< of the limits that the allocations' bandwidth comes from
   std::vector<PendingId> given_up_;  ///< Connects to be answered 447; at most as many as wait
   AnswerBudget budget_;
   TransactionIds transaction_ids_;

@@ -49,8 +49,9 @@ TEST(TokenBucket, IsExactOverHoursAndAtHundredsOfGigabits) {
   }
 }
 
-TEST(SharedBucket, SeveralShardsTogetherGetItsRateAndNoMore) {
-  SharedBucket bucket{1'000'000};
+TEST(AdjustableBucket, SeveralShardsTogetherGetItsRateAndNoMore) {
+  AdjustableBucket bucket;
+  bucket.set_rate(1'000'000);
   std::atomic<int64_t> passed = 0;
   std::vector<std::thread> shards;
   for (int shard = 0; shard < 4; ++shard) {
@@ -150,6 +151,58 @@ TEST(QuotaBandwidth, WhatIsGivenBackIsThereForOthers) {
   EXPECT_EQ(bob.draw(Towards::peer, 10'000, kStart, limit), 0);
   alice.give_back(Towards::peer, 50'000);
   EXPECT_NEAR(static_cast<double>(draw_all(bob, limit)), 50'000 + 100'000.0 - drawn, 1'100);
+}
+
+TEST(QuotaReload, ALimitThatIsNewBindsWhoHoldsAlreadyAndOneThatIsGoneDoesNot) {
+  QuotaLimits of_realm;
+  of_realm.realms["small"] = {.bandwidth = 400'000};
+  QuotaLimits of_realms_users;
+  of_realms_users.realms["small"] = {.bandwidth_per_user = 400'000};
+  const QuotaLimits cases[] = {
+      {.bandwidth = 400'000},
+      {.bandwidth_per_user = 400'000},
+      {.bandwidth_per_allocation = 400'000},
+      {.classes = {{"guest", {.bandwidth = 400'000}}}},
+      {.classes = {{"guest", {.bandwidth_per_allocation = 400'000}}}},
+      of_realm,
+      of_realms_users,
+  };
+  for (const QuotaLimits& each : cases) {
+    QuotaLedger ledger{QuotaLimits{}};
+    QuotaLease lease =
+        ledger.take({.user = "alice", .credential_class = "guest", .realm = "small"});
+    QuotaLease nobody = ledger.take({.user = "", .credential_class = "guest", .realm = "small"});
+    const uint32_t version = ledger.version();
+    ledger.set_limits(each);
+    EXPECT_NE(ledger.version(), version);
+    lease.adjust();
+    nobody.adjust();
+    EXPECT_TRUE(lease.has_bandwidth_limit());
+    EXPECT_TRUE(nobody.has_bandwidth_limit());
+    BandwidthLimit limit{};
+    EXPECT_NEAR(static_cast<double>(draw_all(lease, limit)), 100'000, 1'100);
+
+    ledger.set_limits({});
+    lease.adjust();
+    EXPECT_FALSE(lease.has_bandwidth_limit());
+    EXPECT_EQ(lease.draw(Towards::peer, 1'000'000, kStart, limit), 1'000'000);
+  }
+}
+
+TEST(QuotaReload, AnotherRateIsWhatCounts) {
+  QuotaLedger ledger{{.bandwidth_per_user = 400'000, .bandwidth_per_allocation = 500'000}};
+  QuotaLease lease = ledger.take("alice");
+  ledger.set_limits({.bandwidth_per_user = 800'000, .bandwidth_per_allocation = 4'000'000});
+  lease.adjust();
+  BandwidthLimit limit{};
+  EXPECT_NEAR(static_cast<double>(draw_all(lease, limit)), 200'000, 1'100);
+  EXPECT_EQ(limit, BandwidthLimit::user);
+}
+
+TEST(QuotaReload, WithTheSameLimitsIsNone) {
+  QuotaLedger ledger{{.bandwidth_per_user = 400'000}};
+  ledger.set_limits({.bandwidth_per_user = 400'000});
+  EXPECT_EQ(ledger.version(), 0U);
 }
 
 CredentialClass guest() {

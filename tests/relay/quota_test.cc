@@ -176,6 +176,28 @@ TEST(Bandwidth, OfSendIndicationsCountsToo) {
   EXPECT_TRUE(relay.peers_hear_nothing());
 }
 
+TEST(BandwidthReload, BindsAllocationsThatRunAndLetsThemGo) {
+  TestRelay relay;
+  auto& alice = relay.client("192.0.2.1:4000", "alice");
+  alice.allocate();
+  alice.bind_channel(0x4000, "198.51.100.7:5000");
+  const std::string packet(10'000, 'x');
+  const auto heard_of_20 = [&] {
+    int heard = 0;
+    for (int i = 0; i < 20; ++i) alice.channel_data(0x4000, packet);
+    for (; !relay.peers_hear_nothing(); ++heard) (void)relay.sent_to_peer();
+    return heard;
+  };
+  EXPECT_EQ(heard_of_20(), 20);
+  relay.quota.set_limits({.bandwidth_per_user = 1'000});
+  relay.at().reload({});
+  EXPECT_EQ(heard_of_20(), 6) << "what may pass at once";
+  EXPECT_EQ(heard_of_20(), 0);
+  relay.quota.set_limits({});
+  relay.at().reload({});
+  EXPECT_EQ(heard_of_20(), 20);
+}
+
 // RFC 6062: what a connection may read. TestRelay has no bytes, only their number.
 class JoinedCredit : public testing::Test {
  protected:
@@ -224,6 +246,17 @@ TEST_F(JoinedCredit, ThatWasExceededIsOwed) {
   int rounds = 0;
   for (; wanted(true) == 0; ++rounds) relay.passes(20ms);
   EXPECT_NEAR(rounds, (100'000 - 65'536) / 200, 10);
+}
+
+TEST_F(JoinedCredit, WithoutALimitIsKept) {
+  relay.quota.set_limits({});
+  relay.at().reload({});
+  const size_t given = wanted();
+  EXPECT_EQ(given, 65'536u);
+  EXPECT_EQ(joined(1'000, static_cast<int64_t>(given) - 1'000), given - 1'000);
+  relay.quota.set_limits({.bandwidth = 10'000});
+  relay.at().reload({});
+  EXPECT_EQ(joined(1'000, static_cast<int64_t>(given) - 2'000), 0u) << "until there is one";
 }
 
 TEST(CredentialClassOnTheWire, SpentBytesEndTheAllocation) {

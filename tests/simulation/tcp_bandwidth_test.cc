@@ -166,6 +166,30 @@ TEST_F(SlowConnections, ThatEndWhileTheyWaitLeaveNothing) {
   }
 }
 
+class ReloadedConnections : public TcpAllocations {};
+
+TEST_F(ReloadedConnections, WaitAndGoOn) {
+  const auto [ours, theirs] = pair();
+  const std::string text = counted('t', 400'000);
+  theirs->say(text.substr(0, 100'000));
+  EXPECT_TRUE(world.run_until([&] { return ours->heard.size() == 100'000; }));
+  EXPECT_EQ(world.counters().joined_waits, 0U);
+
+  world.server.set_quota({.bandwidth_per_user = kRate});
+  theirs->say(text.substr(100'000));
+  world.run_for(3s);
+  EXPECT_LE(ours->heard.size(), 100'000 + 2 * kBurst + 3 * kRate) << "one of these it had already";
+  EXPECT_GE(ours->heard.size(), 100'000 + kBurst + 2 * kRate);
+  EXPECT_EQ(world.counters().joined_waiting, 1U);
+
+  const Instant began = world.network.now().monotonic;
+  world.server.set_quota({});
+  EXPECT_TRUE(world.run_until([&] { return ours->heard.size() == text.size(); }));
+  EXPECT_LT(world.network.now().monotonic - began, 6s);
+  expect_in_place(ours->heard, text);
+  EXPECT_EQ(world.counters().joined_waiting, 0U);
+}
+
 class GuestsConnections : public TcpAllocations {
  protected:
   static constexpr uint64_t kCap = 100'000;

@@ -67,6 +67,7 @@ SimulatedServer::SimulatedServer(VirtualNetwork& network, const ServerSpec& spec
     settings.relay.shards = spec.shards;
     settings.streams = spec.streams;
     settings.dtls.answers = settings.relay.limits;
+    settings_.push_back(settings);
     shards_.push_back(std::make_unique<Shard>(
         settings,
         SharedWorld{quota_, ports_, channel_, events_, shortcuts_, tcp_ports_, connections_},
@@ -94,6 +95,11 @@ SimulatedServer::~SimulatedServer() {
 
 void SimulatedServer::set_trouble(const SocketTrouble& trouble) {
   for (SimulatedLoop* loop : loops_) loop->set_trouble(trouble);
+}
+
+void SimulatedServer::set_quota(const QuotaLimits& quota) {
+  quota_.set_limits(quota_limits(quota, spec_.limits));
+  for (size_t i = 0; i < shards_.size(); ++i) shards_[i]->reload(settings_[i]);
 }
 
 void SimulatedServer::answer_directories() {

@@ -53,6 +53,8 @@ class SimulatedServer {
   size_t open_relay_sockets() const;
   uint32_t ports_taken() const { return ports_.taken(); }
   uint32_t quota_held() const { return quota_.held(); }
+  /// As a reload does it.
+  void set_quota(const QuotaLimits& quota);
 
  private:
   /// Passes of whatever shard has something to do and is not busy, until none has.
@@ -73,6 +75,7 @@ class SimulatedServer {
   std::vector<std::shared_ptr<SlowDirectory>> directories_;
   std::vector<SimulatedLoop*> loops_;
   std::vector<std::unique_ptr<Shard>> shards_;
+  std::vector<ShardSettings> settings_;
   std::vector<Instant> busy_until_;  ///< by shard
 };
 
