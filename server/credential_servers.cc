@@ -87,6 +87,7 @@ Result<std::unique_ptr<CredentialServers>, std::string> CredentialServers::open(
     if (!http) return Failure{"credentials.listen: " + http.error()};
     servers->http_ = std::move(*http);
     servers->is_secure_ = !config.certificate.empty();
+    servers->shown_.note({config.certificate, config.key});
   }
   if (!config.socket.empty()) {
     HttpUnixSocket socket{.path = config.socket, .mode = 0660};
@@ -133,8 +134,11 @@ Result<CredentialServers::Prepared, std::string> CredentialServers::prepare(
 }
 
 void CredentialServers::take(Prepared prepared) {
+  const HttpTlsFiles files{prepared.facts.config.certificate, prepared.facts.config.key};
   service_.reload(std::move(prepared.facts));
-  if (prepared.certificate) http_->use_certificate(std::move(prepared.certificate));
+  if (!prepared.certificate) return;
+  http_->use_certificate(std::move(prepared.certificate));
+  shown_.note(files);
 }
 
 std::optional<TransportAddress> CredentialServers::address() const {

@@ -11,6 +11,7 @@
 #include "server/credential_service.h"
 #include "server/http/http_server.h"
 #include "server/privileges.h"
+#include "server/shown_certificate.h"
 
 namespace uturn {
 
@@ -57,6 +58,7 @@ class CredentialServers {
   /// With its real port; nothing where there is no HTTP.
   std::optional<TransportAddress> address() const;
   bool is_secure() const { return is_secure_; }
+  std::optional<TlsCertificateFacts> certificate() const { return shown_.facts(); }
   HttpCounters http_counters() const { return http_ ? http_->counters() : HttpCounters{}; }
 
  private:
@@ -67,6 +69,7 @@ class CredentialServers {
   const Clock& clock_;
   std::unique_ptr<HttpServer> http_;
   std::unique_ptr<LineServer> lines_;
+  ShownCertificate shown_;
   bool is_secure_ = false;
 };
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "server/admin/dashboard_server.h"
 #include "server/monitoring.h"
 #include "server/server.h"
 
@@ -13,6 +14,14 @@ namespace {
 
 uint64_t seconds_of(Duration duration) {
   return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(duration).count());
+}
+
+/// Once, where several services show the same one.
+void add_certificate(const std::optional<TlsCertificateFacts>& facts, ServerSample& sample) {
+  if (!facts) return;
+  const auto& known = sample.certificates;
+  if (std::ranges::find(known, facts->origin, &TlsCertificateFacts::origin) != known.end()) return;
+  sample.certificates.push_back(*facts);
 }
 
 }  // namespace
@@ -56,6 +65,8 @@ void Server::add_process(ServerSample& sample) const {
   add(*tcp_ports_, "tcp");
   sample.certificates.clear();
   if (certificates_) sample.certificates = certificates_->facts();
+  if (dashboard_) add_certificate(dashboard_->certificate(), sample);
+  if (credentials_) add_certificate(credentials_->certificate(), sample);
   sample.process = read_process_usage();
   sample.allocations_held = quota_->held();
   {

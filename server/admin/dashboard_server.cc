@@ -80,6 +80,7 @@ void DashboardServer::take(Prepared prepared) {
   if (!prepared.certificate) return;
   files_ = std::move(prepared.files);
   http_->use_certificate(std::move(prepared.certificate));
+  shown_.note(files_);
 }
 
 Result<Done, std::string> DashboardServer::reload_certificate() {
@@ -87,6 +88,7 @@ Result<Done, std::string> DashboardServer::reload_certificate() {
   auto read = HttpServer::read_certificate(files_);
   if (!read) return Failure{read.error()};
   http_->use_certificate(*std::move(read));
+  shown_.note(files_);
   return Done{};
 }
 

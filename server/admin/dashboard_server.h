@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "server/http/http_server.h"
 #include "server/metrics.h"
 #include "server/sampler.h"
+#include "server/shown_certificate.h"
 
 namespace uturn {
 
@@ -54,16 +56,20 @@ class DashboardServer {
 
   const TransportAddress& address() const { return http_->address(); }
   std::string url() const;
+  std::optional<TlsCertificateFacts> certificate() const { return shown_.facts(); }
 
  private:
   DashboardServer(std::unique_ptr<HttpServer> http, HttpTlsFiles files, Secret token,
                   const Clock& clock)
-      : guard_(std::move(token)), files_(std::move(files)), clock_(clock), http_(std::move(http)) {}
+      : guard_(std::move(token)), files_(std::move(files)), clock_(clock), http_(std::move(http)) {
+    shown_.note(files_);
+  }
 
   DashboardGuard guard_;
   HttpTlsFiles files_;  ///< empty: plain HTTP
   const Clock& clock_;
   std::unique_ptr<HttpServer> http_;
+  ShownCertificate shown_;
 };
 
 }  // namespace uturn

@@ -21,12 +21,12 @@ def certificate_directory():
 class Certificate:
     """Files in PEM form, for `name` and for loopback's address."""
 
-    def __init__(self, directory, stem, name="turn.example"):
+    def __init__(self, directory, stem, name="turn.example", days=30):
         self.certificate = os.path.join(directory, f"{stem}.pem")
         self.key = os.path.join(directory, f"{stem}.key")
         make = subprocess.run(
             ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-             "-nodes", "-days", "30", "-subj", f"/CN={name}",
+             "-nodes", "-days", str(days), "-subj", f"/CN={name}",
              "-addext", f"subjectAltName=DNS:{name},IP:127.0.0.1",
              "-out", self.certificate, "-keyout", self.key],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

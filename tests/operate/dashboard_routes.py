@@ -146,6 +146,15 @@ def shown_certificate(server):
     return hashlib.sha256(ssl.get_server_certificate((host, port)).encode()).hexdigest()
 
 
+def expiry_of(server, certificate):
+    """What the metrics say of the file, which they name once."""
+    text = ask(server, "GET", "/metrics")[1].decode()
+    named = re.findall(r'^uturn_certificate_expiry_timestamp_seconds\{file="([^"]*)".*\} (\S+)$', text,
+                       re.MULTILINE)
+    check([file for file, _ in named] == [certificate.certificate], f"{named}")
+    return float(named[0][1])
+
+
 def check_certificate(options, directory):
     """Over TLS the certificate is its own, and renewed by a reload."""
     with certificate_directory() as certificates:
@@ -156,9 +165,11 @@ def check_certificate(options, directory):
             check(url_of(server)[0] == "https", "the dashboard is served in the clear")
             check(ask(server, "GET", "/v1/status")[0] == 200, "/v1/status over TLS")
             before = shown_certificate(server)
-            mine.replace(Certificate(certificates, "next"))
+            expiry = expiry_of(server, mine)
+            mine.replace(Certificate(certificates, "next", days=200))
             server.signal(signal.SIGHUP)
             wait_until(lambda: shown_certificate(server) != before, 10, "the renewed certificate")
+            wait_until(lambda: expiry_of(server, mine) > expiry + 86400, 10, "its day of expiry")
             server.stop()
 
 
