@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 
 #include "io/control_messages.h"
@@ -46,14 +47,17 @@ bool set_ipv6_options(int fd, const UdpSocketSpec& spec) {
 }
 
 // Whoever may administrate the network, as root does while it binds the listeners, gets what it
-// asks for; others no more than net.core.rmem_max and wmem_max.
+// asks for; others no more than net.core.rmem_max and wmem_max. Privileges only fall: a refusal
+// holds for every socket that follows, and there is one for each allocation.
 void ask_for_buffers(int fd, const UdpSocketSpec& spec) {
-  if (!set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, spec.receive_buffer)) {
-    set_option(fd, SOL_SOCKET, SO_RCVBUF, spec.receive_buffer);
-  }
-  if (!set_option(fd, SOL_SOCKET, SO_SNDBUFFORCE, spec.send_buffer)) {
-    set_option(fd, SOL_SOCKET, SO_SNDBUF, spec.send_buffer);
-  }
+  static std::atomic<bool> is_refused{false};
+  const auto ask = [&](int forced, int capped, int size) {
+    if (!is_refused && set_option(fd, SOL_SOCKET, forced, size)) return;
+    is_refused = true;
+    set_option(fd, SOL_SOCKET, capped, size);
+  };
+  ask(SO_RCVBUFFORCE, SO_RCVBUF, spec.receive_buffer);
+  ask(SO_SNDBUFFORCE, SO_SNDBUF, spec.send_buffer);
 }
 
 bool set_options(int fd, const UdpSocketSpec& spec, bool gro) {

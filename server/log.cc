@@ -117,6 +117,17 @@ struct Log::State {
     LogFormat format;
     LogPrivacy privacy;
     bool has_own_time;
+
+    std::string line(LogComponent component, LogLevel level, std::string_view message,
+                     LogFields fields) const {
+      const std::string name = print_log_level(level);
+      if (format == LogFormat::json) {
+        return json_line(now_text(), name, message, fields, component);
+      }
+      std::string line = has_own_time ? "" : fmt::format("{} {:<5} ", now_text(), name);
+      if (component != LogComponent::server) line += fmt::format("{}: ", name_of(component));
+      return line + text_line(message, fields);
+    }
   };
   Now now() const {
     const std::lock_guard lock(mutex);
@@ -206,15 +217,27 @@ void Log::write(LogComponent component, LogLevel level, std::string_view message
                 LogFields fields) const {
   if (!is_enabled(component, level)) return;
   const State::Now now = state_->now();
-  const std::string time = now_text();
-  const std::string name = print_log_level(level);
-  if (now.format == LogFormat::json) {
-    now.logger->log(level_of(level), json_line(time, name, message, fields, component));
-    return;
-  }
-  std::string line = now.has_own_time ? "" : fmt::format("{} {:<5} ", time, name);
-  if (component != LogComponent::server) line += fmt::format("{}: ", name_of(component));
-  now.logger->log(level_of(level), line + text_line(message, fields));
+  now.logger->log(level_of(level), now.line(component, level, message, fields));
+}
+
+LogBatch::LogBatch(const Log& log, LogComponent component, LogLevel level)
+    : log_(log), component_(component), level_(level) {}
+
+LogBatch::~LogBatch() { hand_over(); }
+
+void LogBatch::write(std::string_view message, LogFields fields) {
+  constexpr size_t kMost = 32'768;  // bytes kept; a log that is opened anew waits for no more
+  if (!log_.is_enabled(component_, level_)) return;
+  const Log::State::Now now = log_.state_->now();
+  if (!lines_.empty()) lines_ += '\n';
+  lines_ += now.line(component_, level_, message, fields);
+  if (now.has_own_time || lines_.size() >= kMost) hand_over();
+}
+
+void LogBatch::hand_over() {
+  if (lines_.empty()) return;
+  log_.state_->now().logger->log(level_of(level_), lines_);
+  lines_.clear();
 }
 
 Result<Done, std::string> Log::reopen() {

@@ -32,6 +32,7 @@ struct LogField {
 using LogFields = std::initializer_list<LogField>;
 
 class ComponentLog;
+class LogBatch;
 
 /// Any thread may write; lines are whole. Quiet by default: info is for starts, stops, changes and
 /// the record of an allocation, warn for what should wake someone; addresses of users only at
@@ -84,6 +85,7 @@ class Log {
   std::string show(const TransportAddress& address) const;
 
  private:
+  friend class LogBatch;
   struct State;
   explicit Log(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
@@ -109,6 +111,24 @@ class ComponentLog {
  private:
   const Log& log_;
   LogComponent component_;
+};
+
+/// Lines of one kind that come in storms, handed over together as it ends: one write for all of
+/// them, but into a journal or syslog, which keep them apart.
+class LogBatch {
+ public:
+  LogBatch(const Log& log, LogComponent component, LogLevel level);  ///< not longer than the log
+  ~LogBatch();
+  LogBatch(const LogBatch&) = delete;
+  LogBatch& operator=(const LogBatch&) = delete;
+  void write(std::string_view message, LogFields fields);
+
+ private:
+  void hand_over();
+  const Log& log_;
+  LogComponent component_;
+  LogLevel level_;
+  std::string lines_;
 };
 
 inline ComponentLog Log::of(LogComponent component) const { return {*this, component}; }

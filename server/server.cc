@@ -43,6 +43,8 @@ void close_unclaimed(const std::vector<LooseSocket>& sockets) {
 }
 
 constexpr std::chrono::milliseconds kDrainLook{100};  // at how many are left
+// Between two looks at events: in a storm of them shards are not interrupted for each.
+constexpr std::chrono::milliseconds kEventsGather{20};
 
 }  // namespace
 
@@ -128,20 +130,26 @@ Result<Done, std::string> Server::start_threads() {
 void Server::run(Signals& signals) {
   if (config_.start.is_quick_start()) print_quick_start();
   notify_.ready("serves");
+  Instant events_due{};
   for (;;) {
+    const bool events_gather = clock_.now().monotonic < events_due;
     pollfd waits[] = {{signals.fd(), POLLIN, 0},
-                      {events_.descriptor(), POLLIN, 0},
+                      {events_gather ? -1 : events_.descriptor(), POLLIN, 0},
                       {certificates_ ? certificates_->descriptor() : -1, POLLIN, 0},
                       {main_tasks_.descriptor(), POLLIN, 0}};
     Instant wake_at =
         std::min(feed_watchdog(), certificates_ ? certificates_->next_deadline() : kNever);
     if (draining_) wake_at = std::min(wake_at, clock_.now().monotonic + kDrainLook);
+    if (events_gather) wake_at = std::min(wake_at, events_due);
     if (poll(waits, std::size(waits), milliseconds_until(wake_at, clock_.now())) < 0) continue;
     if (waits[2].revents != 0) certificates_->on_files_changed(clock_.now());
     if (certificates_) certificates_->on_time(clock_.now());
     if (waits[3].revents != 0) main_tasks_.perform();
     if (is_drained()) return;
-    if (waits[1].revents != 0) log_events();
+    if (waits[1].revents != 0) {
+      log_events();
+      events_due = clock_.now().monotonic + kEventsGather;
+    }
     if (waits[0].revents == 0) continue;
     switch (signals.wait()) {
       case ServerSignal::stop:

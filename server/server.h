@@ -112,7 +112,7 @@ class Server final : AdminSubject {
   Instant feed_watchdog();
   void log_while_shards_end();
   void log_events();
-  void log_ended(const EndedAllocation& ended);
+  void log_ended(const EndedAllocation& ended, LogBatch& log) const;
   void log_failed(const FailedLogin& failed);
   void log_counters();
 

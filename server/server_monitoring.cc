@@ -138,7 +138,8 @@ void Server::log_events() {
     }
   }
   for (const FailedLogin& failed : events_.take_failed_logins()) log_failed(failed);
-  for (const EndedAllocation& ended : events_.take_ended()) log_ended(ended);
+  LogBatch sessions{log_, LogComponent::sessions, LogLevel::info};
+  for (const EndedAllocation& ended : events_.take_ended()) log_ended(ended, sessions);
 }
 
 // The one line that shows a client's whole address above debug, where the operator wants it:
@@ -156,7 +157,7 @@ void Server::log_failed(const FailedLogin& failed) {
 }
 
 // Who, how long and how much; with addresses only where somebody looks for a fault.
-void Server::log_ended(const EndedAllocation& ended) {
+void Server::log_ended(const EndedAllocation& ended, LogBatch& log) const {
   const Traffic& traffic = ended.traffic;
   constexpr const char* kTransports[] = {"udp", "tcp", "tls", "dtls"};
   const std::string transport = kTransports[static_cast<size_t>(ended.five_tuple.transport)];
@@ -166,19 +167,19 @@ void Server::log_ended(const EndedAllocation& ended) {
     if (!relayed.empty()) relayed += ',';
     relayed += address.to_string();
   }
-  log_.write(LogComponent::sessions, LogLevel::info, "allocation ended",
-             {{"user", ended.username},
-              {"realm", ended.realm},
-              {"transport", transport},
-              {"relayed_transport", ended.relays_tcp ? "tcp" : "udp"},
-              {"client", has_addresses ? log_.show(ended.five_tuple.client) : "-"},
-              {"relayed", has_addresses ? relayed : "-"},
-              {"seconds", seconds_of(ended.lasted)},
-              {"packets_to_peers", traffic.packets_to_peers},
-              {"bytes_to_peers", traffic.bytes_to_peers},
-              {"packets_to_client", traffic.packets_to_client},
-              {"bytes_to_client", traffic.bytes_to_client},
-              {"reason", std::string(name_of(ended.why))}});
+  log.write("allocation ended",
+            {{"user", ended.username},
+             {"realm", ended.realm},
+             {"transport", transport},
+             {"relayed_transport", ended.relays_tcp ? "tcp" : "udp"},
+             {"client", has_addresses ? log_.show(ended.five_tuple.client) : "-"},
+             {"relayed", has_addresses ? relayed : "-"},
+             {"seconds", seconds_of(ended.lasted)},
+             {"packets_to_peers", traffic.packets_to_peers},
+             {"bytes_to_peers", traffic.bytes_to_peers},
+             {"packets_to_client", traffic.packets_to_client},
+             {"bytes_to_client", traffic.bytes_to_client},
+             {"reason", std::string(name_of(ended.why))}});
 }
 
 }  // namespace uturn

@@ -23,6 +23,7 @@ void ShardEvents::push(const ShardEvent& event) {
       return;
     }
     events_.push_back(event);
+    if (std::exchange(is_told_, true)) return;
   }
   wake();
 }
@@ -35,6 +36,7 @@ void ShardEvents::push(EndedAllocation ended) {
       return;
     }
     ended_.push_back(std::move(ended));
+    if (std::exchange(is_told_, true)) return;
   }
   wake();
 }
@@ -47,6 +49,7 @@ void ShardEvents::push(FailedLogin failed) {
       return;
     }
     failed_.push_back(std::move(failed));
+    if (std::exchange(is_told_, true)) return;
   }
   wake();
 }
@@ -62,6 +65,7 @@ std::vector<ShardEvent> ShardEvents::take() {
   std::vector<ShardEvent> taken;
   taken.reserve(kCapacity);
   const std::lock_guard lock(mutex_);
+  is_told_ = false;
   std::swap(taken, events_);
   return taken;
 }

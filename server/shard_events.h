@@ -52,7 +52,7 @@ class ShardEvents {
   void push(const ShardEvent& event);
   void push(EndedAllocation ended);
   void push(FailedLogin failed);
-  std::vector<ShardEvent> take();
+  std::vector<ShardEvent> take();  ///< the first of the three: what comes from here on wakes again
   std::vector<EndedAllocation> take_ended();
   std::vector<FailedLogin> take_failed_logins();
   int descriptor() const { return descriptor_; }
@@ -73,6 +73,7 @@ class ShardEvents {
   std::atomic<bool> wants_ended_{false};
   std::atomic<bool> wants_auth_failures_{false};
   mutable std::mutex mutex_;
+  bool is_told_ = false;  ///< whoever takes has been woken already
   std::vector<ShardEvent> events_;
   std::vector<EndedAllocation> ended_;
   std::vector<FailedLogin> failed_;

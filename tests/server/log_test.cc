@@ -69,6 +69,36 @@ TEST(Log, BelowItsLevelItIsQuiet) {
   EXPECT_THAT(directory.read("log"), MatchesRegex(".* warn  w\n.* error e\n"));
 }
 
+TEST(Log, ABatchIsTheSameLines) {
+  const TemporaryDirectory directory;
+  const Log log = open_log(directory.path("log"));
+  {
+    LogBatch batch{log, LogComponent::sessions, LogLevel::info};
+    batch.write("allocation ended", {{"user", "alice"}});
+    batch.write("allocation ended", {{"user", "bob\nmallory"}});
+    EXPECT_EQ(directory.read("log"), "") << "they are written together";
+  }
+  EXPECT_THAT(directory.read("log"),
+              MatchesRegex("[^ ]+ info  sessions: allocation ended user=alice\n"
+                           "[^ ]+ info  sessions: allocation ended user=\"bob.nmallory\"\n"));
+  LogBatch quiet{log, LogComponent::sessions, LogLevel::debug};
+  quiet.write("allocation ended", {{"user", "carol"}});
+}
+
+TEST(Log, AFullBatchIsWrittenAtOnce) {
+  const TemporaryDirectory directory;
+  const Log log = open_log(directory.path("log"), LogFormat::json);
+  LogBatch batch{log, LogComponent::sessions, LogLevel::info};
+  for (int i = 0; i < 1'000; ++i) batch.write("allocation ended", {{"user", "alice"}});
+  std::istringstream lines(directory.read("log"));
+  size_t whole = 0;
+  for (std::string line; std::getline(lines, line); ++whole) {
+    EXPECT_EQ(nlohmann::json::parse(line)["user"], "alice");
+  }
+  EXPECT_GT(whole, 0U);
+  EXPECT_LT(whole, 1'000U);
+}
+
 TEST(Log, AfterARotationItWritesToTheNewFile) {
   const TemporaryDirectory directory;
   Log log = open_log(directory.path("log"));

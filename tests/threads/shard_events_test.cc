@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <unistd.h>
 
 #include <thread>
 #include <vector>
@@ -32,6 +33,17 @@ TEST(ShardEvents, AnEventMakesTheDescriptorReadableUntilItIsTaken) {
   EXPECT_EQ(taken[1].family, AddressFamily::ipv6);
   EXPECT_FALSE(is_readable(events));
   EXPECT_TRUE(events.take().empty());
+}
+
+TEST(ShardEvents, ManyEventsWakeOnce) {
+  ShardEvents events;
+  for (int i = 0; i < 3; ++i) events.push(exhausted(AddressFamily::ipv4));
+  uint64_t wakes = 0;
+  ASSERT_EQ(::read(events.descriptor(), &wakes, sizeof wakes), ssize_t{sizeof wakes});
+  EXPECT_EQ(wakes, 1U);
+  EXPECT_EQ(events.take().size(), 3U);
+  events.push(exhausted(AddressFamily::ipv4));
+  EXPECT_TRUE(is_readable(events)) << "what comes after a look is told again";
 }
 
 TEST(ShardEvents, WhatDoesNotFitIsCounted) {
