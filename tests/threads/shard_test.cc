@@ -37,7 +37,8 @@ class TwoShards {
       shards_[i] = std::make_unique<Shard>(
           std::move(settings),
           SharedWorld{quota_, ports_, channel_, events_, shortcuts_, tcp_ports_, connections_},
-          std::make_unique<Realms>(make_authenticator(config_, {key}), policy_),
+          std::make_unique<Realms>(make_authenticator(config_, config_.server.realm, {key}),
+                                   policy_),
           std::make_unique<CsprngRandom>(), make_epoll_loop({.max_sockets = 64}));
       UdpSocketSpec spec;
       spec.kind = SocketKind::listener;
