@@ -243,9 +243,9 @@ def is_reloaded():
                 reloads = server.log().count("the configuration was reloaded")
                 write(limits)
                 server.signal(signal.SIGHUP)
+                # It is said once the workers have taken it over.
                 wait_until(lambda: server.log().count("the configuration was reloaded") > reloads,
                            10, "the reload")
-                time.sleep(0.2)  # the workers hear of it
 
             check(user.to_peer(300)[0] == 300 * PACKET, "without a limit all passes")
             for limit in ("bandwidth", "bandwidth_per_user", "bandwidth_per_allocation"):

@@ -18,7 +18,7 @@ namespace uturn {
 /// What every client goes through: 401 and Allocate; CreatePermission and ChannelBind for the peer,
 /// if there is one; `refreshes` Refreshes; Refresh with lifetime 0, at once or when release_one()
 /// says so. One request after the other, so that each retransmission is known by its transaction
-/// id. Nothing is refreshed: no life lasts as long as an allocation does.
+/// id. No other Refresh is needed: no life lasts as long as an allocation does.
 struct LifePlan {
   LifeUsers users{};
   std::optional<PeerAddress> peer{};
