@@ -47,7 +47,7 @@ constexpr CodePoint kNonJoiner = 0x200C;
 constexpr CodePoint kJoiner = 0x200D;
 constexpr int kVirama = 9;  // canonical combining class
 
-std::optional<std::vector<CodePoint>> decode(std::string_view text) {
+std::optional<std::vector<CodePoint>> decode_utf8(std::string_view text) {
   std::vector<CodePoint> points;
   points.reserve(text.size());
   const auto* at = reinterpret_cast<const utf8proc_uint8_t*>(text.data());
@@ -178,7 +178,7 @@ bool is_printable_ascii(std::string_view text) {
 std::optional<std::string> opaque_string(std::string_view text) {
   if (text.empty()) return std::nullopt;
   if (is_printable_ascii(text)) return std::string{text};
-  auto points = decode(text);
+  auto points = decode_utf8(text);
   if (!points) return std::nullopt;
   for (size_t i = 0; i < points->size(); ++i) {
     if (!is_allowed(*points, i)) return std::nullopt;
@@ -200,7 +200,7 @@ std::string opaque_string_or_same(std::string_view text) {
 bool is_plausible_name(std::string_view text) {
   if (text.empty()) return false;
   if (is_printable_ascii(text)) return true;
-  const auto points = decode(text);
+  const auto points = decode_utf8(text);
   return points && std::ranges::none_of(*points, [](CodePoint c) {
            return utf8proc_category(c) == UTF8PROC_CATEGORY_CC;
          });

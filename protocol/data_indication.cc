@@ -1,23 +1,13 @@
 // Writing the header of a Data indication.
 #include "protocol/data_indication.h"
 
+#include "protocol/attribute_header.h"
 #include "protocol/attribute_type.h"
 #include "protocol/attributes.h"
 #include "protocol/method.h"
 #include "protocol/xor_ipv4.h"
 
 namespace uturn {
-namespace {
-
-constexpr size_t kAttributeHeaderSize = 4;
-
-/// The first four bytes of an attribute in one number.
-constexpr uint32_t attribute_header(AttributeType type, size_t value_size) {
-  return static_cast<uint32_t>(type) << 16 | static_cast<uint32_t>(value_size);
-}
-
-}  // namespace
-
 void write_data_indication_header(MutableBytes out, const TransactionId& id,
                                   const TransportAddress& peer, size_t payload_size) {
   const size_t size = data_indication_header_size(peer.ip);

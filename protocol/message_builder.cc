@@ -4,13 +4,13 @@
 // Also: RFC 8489, Sections 5, 14.7 and 14.13; RFC 8656, Sections 18 and 18.9.
 #include "protocol/message_builder.h"
 
+#include "protocol/attribute_header.h"
 #include "protocol/fingerprint.h"
 #include "protocol/message_integrity.h"
 
 namespace uturn {
 namespace {
 
-constexpr size_t kAttributeHeaderSize = 4;
 constexpr size_t kMaxValueSize = 0xFFFF;
 constexpr size_t kMaxMessageSize =
     kStunHeaderSize + 0xFFFC;  // the length field's last multiple of 4

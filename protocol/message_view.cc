@@ -3,10 +3,10 @@
 // Also: RFC 5389, Sections 15 and 15.4.
 #include "protocol/message_view.h"
 
+#include "protocol/attribute_header.h"
+
 namespace uturn {
 namespace {
-
-constexpr size_t kAttributeHeaderSize = 4;
 
 AttributeType type_at(Bytes message, size_t at) {
   return static_cast<AttributeType>(load_be16(message.data() + at));

@@ -1,6 +1,7 @@
 // Recognising the plain Send indication by its fixed positions.
 #include "protocol/send_indication.h"
 
+#include "protocol/attribute_header.h"
 #include "protocol/attribute_type.h"
 #include "protocol/attributes.h"
 #include "protocol/message_view.h"
@@ -8,17 +9,6 @@
 #include "protocol/xor_ipv4.h"
 
 namespace uturn {
-namespace {
-
-constexpr size_t kAttributeHeaderSize = 4;
-
-/// The first four bytes of an attribute in one number.
-constexpr uint32_t attribute_header(AttributeType type, size_t value_size) {
-  return static_cast<uint32_t>(type) << 16 | static_cast<uint32_t>(value_size);
-}
-
-}  // namespace
-
 std::optional<SendIndication> read_plain_send_indication(Bytes datagram) {
   constexpr size_t kAddress = kStunHeaderSize + kAttributeHeaderSize;
   if (datagram.size() < kAddress) return std::nullopt;

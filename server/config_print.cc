@@ -18,7 +18,7 @@ std::string print_items(const std::vector<std::string>& items) {
 }
 
 std::string print_list(std::vector<std::string> texts) {
-  for (std::string& text : texts) text = quoted(text);
+  for (std::string& text : texts) text = yaml_quoted(text);
   return print_items(texts);
 }
 
@@ -27,8 +27,8 @@ std::string print_users(const std::map<std::string, StaticUser>& users, const st
   std::string out = "\n";
   for (const auto& [name, user] : users) {
     const char* part = user.keys.empty() ? "password" : "key";
-    out += indent + quoted(name) + ": {" + part + ": \"" + std::string(kMasked) + "\"";
-    if (!user.credential_class.empty()) out += ", class: " + quoted(user.credential_class);
+    out += indent + yaml_quoted(name) + ": {" + part + ": \"" + std::string(kMasked) + "\"";
+    if (!user.credential_class.empty()) out += ", class: " + yaml_quoted(user.credential_class);
     out += "}\n";
   }
   return out;
@@ -38,7 +38,7 @@ std::string print_token_keys(const std::vector<TokenKey>& keys, const std::strin
   if (keys.empty()) return " []\n";
   std::string out = "\n";
   for (const TokenKey& key : keys) {
-    out += indent + "- {kid: " + quoted(key.kid) + ", key: \"" + std::string(kMasked) +
+    out += indent + "- {kid: " + yaml_quoted(key.kid) + ", key: \"" + std::string(kMasked) +
            "\", algorithm: " + print_word(kTokenAlgorithmWords, key.algorithm);
     if (key.not_before != CalendarTime{}) {
       out += ", not_before: " + std::to_string(key.not_before.time_since_epoch().count());
@@ -46,7 +46,7 @@ std::string print_token_keys(const std::vector<TokenKey>& keys, const std::strin
     if (key.expires_at != CalendarTime::max()) {
       out += ", expires: " + std::to_string(key.expires_at.time_since_epoch().count());
     }
-    if (!key.credential_class.empty()) out += ", class: " + quoted(key.credential_class);
+    if (!key.credential_class.empty()) out += ", class: " + yaml_quoted(key.credential_class);
     out += "}\n";
   }
   return out;
@@ -57,7 +57,7 @@ std::string print_classes(const std::map<std::string, CredentialClass, std::less
   if (classes.empty()) return " {}\n";
   std::string out = "\n";
   for (const auto& [name, limits] : classes) {
-    out += indent + quoted(name) + ": {allocations: " + std::to_string(limits.allocations) +
+    out += indent + yaml_quoted(name) + ": {allocations: " + std::to_string(limits.allocations) +
            ", bandwidth: " + print_rate(limits.bandwidth) +
            ", bandwidth_per_allocation: " + print_rate(limits.bandwidth_per_allocation) +
            ", bytes: " + print_size(limits.bytes) + ", time: " + print_duration(limits.time) +
@@ -71,7 +71,8 @@ std::string print_certificates(const std::vector<CertificateFiles>& certificates
   if (certificates.empty()) return " []\n";
   std::string out = "\n";
   for (const auto& [certificate, key] : certificates) {
-    out += indent + "- {certificate: " + quoted(certificate) + ", key: " + quoted(key) + "}\n";
+    out += indent + "- {certificate: " + yaml_quoted(certificate) + ", key: " + yaml_quoted(key) +
+           "}\n";
   }
   return out;
 }
@@ -80,10 +81,10 @@ std::string print_api_keys(const std::map<std::string, ApiKey>& keys, const std:
   if (keys.empty()) return " {}\n";
   std::string out = "\n";
   for (const auto& [name, key] : keys) {
-    out += indent + quoted(name) + ": {sha256: \"" + std::string(kMasked) + "\"";
-    if (!key.realm.empty()) out += ", realm: " + quoted(key.realm);
+    out += indent + yaml_quoted(name) + ": {sha256: \"" + std::string(kMasked) + "\"";
+    if (!key.realm.empty()) out += ", realm: " + yaml_quoted(key.realm);
     if (key.max_ttl > Duration{}) out += ", max_ttl: " + print_duration(key.max_ttl);
-    if (!key.credential_class.empty()) out += ", class: " + quoted(key.credential_class);
+    if (!key.credential_class.empty()) out += ", class: " + yaml_quoted(key.credential_class);
     out += "}\n";
   }
   return out;
@@ -94,10 +95,10 @@ std::string print_realms(const std::map<std::string, RealmConfig, std::less<>>& 
   std::string out = "\n";
   for (const auto& [name, realm] : realms) {
     const RealmLimits& limits = realm.limits;
-    out += "  " + quoted(name) + ":\n    users:" + print_users(realm.users, "      ");
+    out += "  " + yaml_quoted(name) + ":\n    users:" + print_users(realm.users, "      ");
     out += "    secrets: " + print_list(std::vector(realm.secrets.size(), std::string(kMasked))) +
            "\n";
-    out += "    oauth:\n      server_name: " + quoted(realm.oauth.server_name) +
+    out += "    oauth:\n      server_name: " + yaml_quoted(realm.oauth.server_name) +
            "\n      keys:" + print_token_keys(realm.oauth.keys, "        ");
     out += "    origins: " + print_list(realm.origins) + "\n";
     out += "    limits: {allocations: " + std::to_string(limits.allocations) +
@@ -155,7 +156,7 @@ std::string print_config(const Config& config) {
     } else if (key.shape == ConfigKey::Shape::list || key.shape == ConfigKey::Shape::secrets) {
       out += " " + print_list(key.print(config)) + "\n";
     } else {
-      out += " " + quoted(key.print(config).front()) + "\n";
+      out += " " + yaml_quoted(key.print(config).front()) + "\n";
     }
   }
   return out;

@@ -160,7 +160,7 @@ std::optional<bool> parse_truth(std::string_view text) {
   return std::nullopt;
 }
 
-std::string quoted(std::string_view text) {
+std::string yaml_quoted(std::string_view text) {
   constexpr std::string_view kPlain =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._/-+";
   const bool is_plain = !text.empty() && text.find_first_not_of(kPlain) == text.npos &&

@@ -36,7 +36,7 @@ std::string print_port_range(PortRange range);
 std::optional<bool> parse_truth(std::string_view text);  ///< true, false, yes, no, on, off
 
 /// As YAML: plain where that is safe, else in double quotes.
-std::string quoted(std::string_view text);
+std::string yaml_quoted(std::string_view text);
 
 /// How many insertions, deletions, replacements and swaps of neighbours make one word the other.
 size_t edit_distance(std::string_view a, std::string_view b);

@@ -186,9 +186,10 @@ std::string print_service(const std::optional<TransportAddress>& address) {
 std::vector<std::string> print_listeners(const std::vector<ListenerUri>& listeners) {
   std::vector<std::string> texts;
   for (const ListenerUri& listener : listeners) {
-    const std::string uri = quoted(listener.to_string());
-    texts.push_back(
-        listener.realm.empty() ? uri : "{uri: " + uri + ", realm: " + quoted(listener.realm) + "}");
+    const std::string uri = yaml_quoted(listener.to_string());
+    texts.push_back(listener.realm.empty()
+                        ? uri
+                        : "{uri: " + uri + ", realm: " + yaml_quoted(listener.realm) + "}");
   }
   return texts;
 }

@@ -78,7 +78,7 @@ std::optional<TransportAddress> place_of(const std::vector<ListenerUri>& listene
 }
 
 /// "udp, tcp and tls"
-std::string joined(const std::vector<std::string>& names) {
+std::string spoken_list(const std::vector<std::string>& names) {
   std::string text;
   for (size_t i = 0; i < names.size(); ++i) {
     if (i > 0) text += i + 1 == names.size() ? " and " : ", ";
@@ -121,7 +121,7 @@ std::string self_test(const std::vector<ListenerUri>& listeners, bool has_certif
   const std::string steps =
       username.empty() ? "binding ok" : "binding ok, allocate ok, relay loop ok";
   if (healthy.empty()) return failures.substr(0, failures.size() - 2);
-  return failures + steps + " over " + joined(healthy);
+  return failures + steps + " over " + spoken_list(healthy);
 }
 
 }  // namespace uturn

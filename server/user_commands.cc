@@ -141,14 +141,14 @@ std::string hex_of(const Key& key) {
   return text;
 }
 
-bool is_name(const std::string& name) {
+bool is_storable_name(const std::string& name) {
   return !name.empty() && name.size() <= kMaxName && name == printable(name);
 }
 
 int add_user(DatabaseCommand& command, const std::string& given_name, const std::string& password,
              const std::string& md5_key) {
   const std::string name = opaque_string_or_same(given_name);
-  if (!is_name(name)) {
+  if (!is_storable_name(name)) {
     return command.usage("a name has 1 to 508 bytes without control characters");
   }
   StoredKeys keys;

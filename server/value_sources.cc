@@ -12,7 +12,7 @@
 namespace uturn {
 namespace {
 
-bool is_name(std::string_view text) {
+bool is_variable_name(std::string_view text) {
   constexpr std::string_view kLetters =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
   return !text.empty() && text.find_first_not_of(kLetters) == text.npos &&
@@ -85,7 +85,7 @@ Result<std::string, std::string> expand_value(std::string_view text, const Value
     const size_t brace = text.find('}', dollar);
     if (brace == text.npos) return Failure{std::string("'${' without '}'")};
     const std::string name(text.substr(dollar + 2, brace - dollar - 2));
-    if (!is_name(name)) {
+    if (!is_variable_name(name)) {
       return Failure{std::string("'${...}' must hold the name of an environment variable")};
     }
     const auto value = sources.environment(name);

@@ -60,11 +60,11 @@ TEST(ConfigTexts, WhatIsPrintedIsReadBack) {
 }
 
 TEST(ConfigTexts, TextsAreQuotedWhereYamlWouldMisreadThem) {
-  EXPECT_EQ(quoted("example.org"), "example.org");
-  EXPECT_EQ(quoted(""), "\"\"");
-  EXPECT_EQ(quoted("null"), "\"null\"");
-  EXPECT_EQ(quoted("a: b"), "\"a: b\"");
-  EXPECT_EQ(quoted("say \"hi\"\\\n"), "\"say \\\"hi\\\"\\\\\\x0a\"");
+  EXPECT_EQ(yaml_quoted("example.org"), "example.org");
+  EXPECT_EQ(yaml_quoted(""), "\"\"");
+  EXPECT_EQ(yaml_quoted("null"), "\"null\"");
+  EXPECT_EQ(yaml_quoted("a: b"), "\"a: b\"");
+  EXPECT_EQ(yaml_quoted("say \"hi\"\\\n"), "\"say \\\"hi\\\"\\\\\\x0a\"");
 }
 
 TEST(ConfigTexts, DistanceCountsTypingMistakes) {

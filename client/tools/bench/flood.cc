@@ -22,7 +22,7 @@ namespace {
 
 constexpr uint32_t kSources = 16;  // addresses of loopback, where none are given
 constexpr uint32_t kMostSources = 256;
-constexpr uint32_t kMostPerPass = 256;  // a flood that is late is not made good at once
+constexpr uint32_t kFloodPerPass = 256;  // a flood that is late is not made good at once
 constexpr size_t kGarbageSize = 100;
 constexpr Duration kQuiet = 300ms;  // for the last answers
 constexpr size_t kTransactionIdAt = 8;
@@ -159,7 +159,7 @@ void Flood::Run::live(const std::vector<uint32_t>& cpus, uint32_t number) {
 
 void Flood::Run::send_due(Now now) {
   for (size_t flood = 0; flood < schedules.size(); ++flood) {
-    for (uint32_t i = 0; i < kMostPerPass && schedules[flood].next_at() <= now.monotonic; ++i) {
+    for (uint32_t i = 0; i < kFloodPerPass && schedules[flood].next_at() <= now.monotonic; ++i) {
       const size_t source = flood * per_flood + schedules[flood].take().allocation;
       send(sources[source]);
     }

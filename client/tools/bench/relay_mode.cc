@@ -17,8 +17,8 @@
 namespace uturn {
 namespace {
 
-constexpr uint64_t kOtherDescriptors = 64;  // of loops, files and the process itself
-constexpr Duration kGetReady = 20ms;        // between the last allocation and the first packet
+constexpr uint64_t kOwnDescriptors = 64;  // of loops, files and the process itself
+constexpr Duration kGetReady = 20ms;      // between the last allocation and the first packet
 constexpr Duration kProgressEvery = 100ms;
 
 void pin_to(const std::vector<uint32_t>& cpus, uint32_t thread) {
@@ -33,7 +33,7 @@ void pin_to(const std::vector<uint32_t>& cpus, uint32_t thread) {
 void fit_into_descriptors(BenchReport& report) {
   BenchOptions& options = report.settings;
   const uint64_t limit = raise_descriptor_limit();
-  const uint64_t shared = kOtherDescriptors + options.peers.value_or(0);
+  const uint64_t shared = kOwnDescriptors + options.peers.value_or(0);
   const uint64_t each = 1 + (options.peers ? 0 : options.fanout);
   const uint64_t most = limit > shared + each ? (limit - shared) / each : 1;
   if (options.allocations <= most) return;
