@@ -1,6 +1,7 @@
 # User instructions per relayed packet, by callgrind, beside the bare forwarder's on the same loop.
 #
 #   instructions.py PATH_TO_PACKET_PATH [--io uring,epoll] [--batch N] [--top N]
+#                   [--uncounted PATH_TO_PACKET_PATH_WITHOUT_METRICS]
 #
 # Counted are whole passes of one shard: receive and send bookkeeping, the relay, the clocks; not
 # the kernel. The counts repeat to a fraction of a percent, whatever else the machine does.
@@ -82,7 +83,17 @@ def top_functions(path, per_instruction, most):
         yield instructions * per_instruction, name
 
 
-def report(program, io, batch, most, directory):
+def report_metrics(counted, program, io, batch, directory):
+    """What metrics cost: beside the build where nothing is counted."""
+    without = count(program, "turn", io, batch, directory)
+    print(f"{io}, batches of {batch}: user instructions per packet without metrics, and with")
+    for name, (instructions, _) in sorted(without.items()):
+        with_them = counted[name][0]
+        print(f"  {name:<22} {instructions:8.1f} {with_them:8.1f}   "
+              f"{100 * (with_them / instructions - 1):+5.2f} %")
+
+
+def report(program, uncounted, io, batch, most, directory):
     turn = count(program, "turn", io, batch, directory)
     bare = count(program, "forwarder", io, batch, directory)
     print(f"{io}, batches of {batch}: user instructions per packet")
@@ -91,6 +102,10 @@ def report(program, io, batch, most, directory):
     for name, (instructions, _) in sorted(turn.items()):
         limit = bare[FORWARDER[name.split("-", 1)[1]]][0]
         print(f"  {name:<22} {instructions:8.0f}   {instructions / limit:5.2f} x forwarder")
+    if uncounted:
+        without = os.path.join(directory, "without")
+        os.mkdir(without)
+        report_metrics(turn, uncounted, io, batch, without)
     if most == 0:
         return
     for name, (instructions, path) in sorted({**turn, **bare}.items()):
@@ -105,14 +120,16 @@ def main():
     parser.add_argument("--io", default="uring,epoll")
     parser.add_argument("--batch", type=int, default=256, help="packets that wait for a pass")
     parser.add_argument("--top", type=int, default=0, metavar="N", help="functions to list")
+    parser.add_argument("--uncounted", metavar="PROGRAM", help="packet_path without metrics")
     options = parser.parse_args()
     if shutil.which("valgrind") is None:
         print("instructions.py: valgrind is not installed", file=sys.stderr)
         return 1
     try:
-        with tempfile.TemporaryDirectory() as directory:
-            for io in options.io.split(","):
-                report(options.program, io, options.batch, options.top, directory)
+        for io in options.io.split(","):
+            with tempfile.TemporaryDirectory() as directory:
+                report(options.program, options.uncounted, io, options.batch, options.top,
+                       directory)
     except Failure as failure:
         print(f"instructions.py: {failure}", file=sys.stderr)
         return 1

@@ -11,6 +11,7 @@
 #include "io/loose_socket.h"
 #include "io/streams.h"
 #include "protocol/bytes.h"
+#include "protocol/counter.h"
 #include "protocol/result.h"
 #include "protocol/time.h"
 #include "protocol/transport_address.h"
@@ -83,9 +84,9 @@ struct IcmpError {
 struct LoopCounters {
   uint64_t passes = 0;
   uint64_t datagrams_in = 0;
-  uint64_t datagrams_out = 0;
-  uint64_t bytes_in = 0;
-  uint64_t bytes_out = 0;
+  Counter datagrams_out = 0;
+  Counter bytes_in = 0;
+  Counter bytes_out = 0;
   uint64_t truncated_drops = 0;          ///< MSG_TRUNC: payload longer than the buffer
   uint64_t control_truncated_drops = 0;  ///< MSG_CTRUNC, or no source address to be read
   uint64_t kernel_drops = 0;             ///< SO_RXQ_OVFL, summed over sockets

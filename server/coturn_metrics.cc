@@ -13,7 +13,7 @@ namespace {
 void tell_flows(MetricFamilies& out, const std::string& prefix, const std::string& what,
                 const std::map<std::string, FamilyTraffic>& by_realm, bool has_realms) {
   const auto tell = [&](const std::string& name, Flow FamilyTraffic::* flow,
-                        uint64_t Flow::* number) {
+                        Counter Flow::* number) {
     out.counter(prefix + name, what);
     for (const auto& [realm, traffic] : by_realm) {
       const auto value = traffic.*flow.*number;
@@ -35,10 +35,8 @@ void tell_flows(MetricFamilies& out, const std::string& prefix, const std::strin
 }
 
 void add_up(FamilyTraffic& sum, const FamilyTraffic& part) {
-  sum.to_peers.packets += part.to_peers.packets;
-  sum.to_peers.bytes += part.to_peers.bytes;
-  sum.to_clients.packets += part.to_clients.packets;
-  sum.to_clients.bytes += part.to_clients.bytes;
+  sum.to_peers.add(part.to_peers);
+  sum.to_clients.add(part.to_clients);
 }
 
 }  // namespace

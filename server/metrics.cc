@@ -68,11 +68,6 @@ struct TrafficKey {
 };
 using TrafficByKey = std::map<TrafficKey, TrafficClass>;
 
-void add_up(Flow& sum, const Flow& part) {
-  sum.packets += part.packets;
-  sum.bytes += part.bytes;
-}
-
 TrafficByKey sum_traffic(const ServerSample& sample, const std::vector<ListenerUri>& listeners) {
   TrafficByKey sums;
   for (const ShardSample& shard : sample.shards) {
@@ -84,8 +79,8 @@ TrafficByKey sum_traffic(const ServerSample& sample, const std::vector<ListenerU
       }
       TrafficClass& sum = sums[key];
       for (size_t i = 0; i < sum.families.size(); ++i) {
-        add_up(sum.families[i].to_peers, part.families[i].to_peers);
-        add_up(sum.families[i].to_clients, part.families[i].to_clients);
+        sum.families[i].to_peers.add(part.families[i].to_peers);
+        sum.families[i].to_clients.add(part.families[i].to_clients);
       }
       sum.allocations += part.allocations;
       sum.allocations_made += part.allocations_made;
@@ -95,7 +90,7 @@ TrafficByKey sum_traffic(const ServerSample& sample, const std::vector<ListenerU
   return sums;
 }
 
-void add_flows(MetricFamilies& out, const TrafficByKey& traffic, uint64_t Flow::* number) {
+void add_flows(MetricFamilies& out, const TrafficByKey& traffic, Counter Flow::* number) {
   for (const auto& [key, sum] : traffic) {
     for (const size_t i : {0, 1}) {
       const std::string_view family = i == 0 ? "ipv4" : "ipv6";

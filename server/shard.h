@@ -106,7 +106,7 @@ class alignas(64) Shard final : LoopHandler,
   void wake() { loop_->wake(); }
 
   // For the thread itself, or after it has ended.
-  const RelayCounters& relay_counters() const { return relay_.counters(); }
+  RelayCounters relay_counters() const { return relay_.counters(); }
   const LoopCounters& loop_counters() const { return loop_->counters(); }
   const ShortcutCounters& shortcut_counters() const { return shortcut_counters_; }
   StreamCounters stream_counters() const { return streams_.total(); }

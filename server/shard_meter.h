@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "protocol/counter.h"
 #include "protocol/time.h"
 
 namespace uturn {
@@ -29,12 +30,14 @@ struct ShardMeter {
   uint64_t pass_nanoseconds = 0;  ///< of all passes
 
   void count_batch(size_t size) {
+    if (!kCounted) return;
     const auto place = static_cast<size_t>(std::bit_width(size > 0 ? size - 1 : 0));
     ++batches[place < kBatchBounds ? place : kBatchBounds];
     datagrams += size;
   }
   /// From when the first thing that had arrived was looked at until everything was sent.
   void count_pass(Duration worked) {
+    if (!kCounted) return;
     size_t place = 0;
     while (place < kPassBounds.size() && worked > kPassBounds[place]) ++place;
     ++passes[place];

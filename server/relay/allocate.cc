@@ -291,7 +291,8 @@ Outcome Relay::establish(const Request& request, const AllocateWish& wish, Quota
   const auto settle = [&](OpenedSide& side) {
     const AddressFamily family = side.port.address().ip.family();
     if (!allocation.tcp) side.port.name_owner({settings_.shard, allocation.id});  // of datagrams
-    allocation.side(family).emplace(RelayedSide{std::move(side.port), side.socket, {}, expires_at});
+    allocation.side(family).emplace(
+        RelayedSide{std::move(side.port), side.socket, nullptr, {}, expires_at});
   };
   settle(first);
   if (second) settle(*second);

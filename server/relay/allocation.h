@@ -26,6 +26,7 @@ namespace uturn {
 struct RelayedSide {
   PortLease port;               ///< as it is here, before any external address is put in its place
   SocketId socket;              ///< of a TCP allocation: what listens
+  FamilyTraffic* alike;         ///< of its traffic class: what this side relays counts there too
   PermissionTable permissions;  ///< of a TCP allocation: none, they are with `Allocation::tcp`
   Instant expires_at;
 };
@@ -34,7 +35,6 @@ struct Allocation {
   FiveTuple five_tuple;
   SocketId listener;  ///< what the client's datagrams arrive on and answers leave by
   Traffic traffic;
-  TrafficClass* traffic_class = nullptr;  ///< the relay's; what it relays counts there too
   std::array<int64_t, 2> credit{INT64_MAX, INT64_MAX};  ///< bytes towards the peer and the client
   std::array<std::optional<RelayedSide>, 2> sides;      ///< IPv4, IPv6
   ChannelTable channels;
@@ -53,6 +53,7 @@ struct Allocation {
   int64_t icmp_second = 0;      ///< … in this second
   QuotaLease quota;
   // What the relay's counters hold of it.
+  TrafficClass* traffic_class = nullptr;  ///< the relay's
   uint32_t permissions_counted = 0;
   uint32_t channels_counted = 0;
   bool was_permitted = false;

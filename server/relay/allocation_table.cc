@@ -126,7 +126,7 @@ void AllocationTable::prefetch_tables(const Allocation& allocation) {
 void AllocationTable::prefetch_hot(const Slot& slot) {
   constexpr size_t kLine = 64;
   constexpr size_t kHot = 6 * kLine;  // up to the channels: whatever forwarding reads
-  static_assert(sizeof(FiveTuple) + sizeof(SocketId) + sizeof(Traffic) + sizeof(TrafficClass*) +
+  static_assert(sizeof(FiveTuple) + sizeof(SocketId) + sizeof(Traffic) +
                     sizeof(Allocation::credit) + sizeof(Allocation::sides) + sizeof(ChannelTable) +
                     2 * sizeof(uint64_t) <=
                 kHot);

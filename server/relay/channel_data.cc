@@ -22,8 +22,8 @@ Outcome Relay::channel_data(const Arrival& arrival, const Packet& packet, Now no
   if (!allocation->spend(Towards::peer, size) && !draw(*allocation, Towards::peer, size, now)) {
     return Drop{DropReason::bandwidth};
   }
-  count_to_peer(*allocation, channel->peer.ip.family(), size, now);
   const RelayedSide& side = *allocation->side(channel->peer.ip.family());
+  count_to_peer(*allocation, side, size, now);
   return to_peer({side.socket,
                   channel->peer,
                   {},

@@ -6,6 +6,7 @@
 
 #include "auth/auth_failure.h"
 #include "auth/quota.h"
+#include "protocol/counter.h"
 #include "server/relay/outcome.h"
 #include "server/relay/result_counts.h"
 
@@ -13,12 +14,14 @@ namespace uturn {
 
 struct RelayCounters {
   // fates: datagrams_in == sum(drops) + answers + forwards + defers
-  uint64_t datagrams_in = 0;
+  Counter datagrams_in = 0;
   std::array<uint64_t, kDropReasons> drops{};
   uint64_t answers = 0;
-  uint64_t forwards = 0;
   uint64_t defers = 0;
 
+  // What was relayed: added up of the traffic classes when it is asked for (Relay::counters), so
+  // that a packet need not be counted once more.
+  uint64_t forwards = 0;
   uint64_t to_peers = 0;  ///< of `forwards`; their payload bytes with those of joined connections
   uint64_t to_clients = 0;
   uint64_t bytes_to_peers = 0;

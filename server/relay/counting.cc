@@ -3,6 +3,17 @@
 
 namespace uturn {
 
+RelayCounters Relay::counters() const {
+  RelayCounters counters = counters_;
+  const FamilyTraffic relayed = traffic_.total();
+  counters.to_peers = relayed.to_peers.packets;
+  counters.to_clients = relayed.to_clients.packets;
+  counters.forwards = counters.to_peers + counters.to_clients;
+  counters.bytes_to_peers = relayed.to_peers.bytes;
+  counters.bytes_to_clients = relayed.to_clients.bytes;
+  return counters;
+}
+
 void Relay::note_used(Allocation& allocation) {
   ++counters_.allocations_used;
   ++allocation.traffic_class->allocations_used;
@@ -13,6 +24,9 @@ void Relay::count_made(Allocation& allocation) {
   TrafficClass& of = traffic_.of(five_tuple.server, five_tuple.transport,
                                  realms_->name_of(allocation.identity.realm));
   allocation.traffic_class = &of;
+  for (const AddressFamily family : {AddressFamily::ipv4, AddressFamily::ipv6}) {
+    if (auto& side = allocation.side(family)) side->alike = &of.of(family);
+  }
   ++of.allocations_made;
   ++of.allocations;
   ++counters_.allocations_made;
@@ -47,12 +61,10 @@ void Relay::count_joined(Allocation& allocation, AddressFamily family, Towards t
     traffic.bytes_to_peers += bytes;
     traffic.client_heard_at = now.monotonic;
     alike.to_peers.bytes += bytes;
-    counters_.bytes_to_peers += bytes;
   } else {
     traffic.bytes_to_client += bytes;
     traffic.peer_heard_at = now.monotonic;
     alike.to_clients.bytes += bytes;
-    counters_.bytes_to_clients += bytes;
   }
 }
 
@@ -61,9 +73,7 @@ void Relay::count_ended(Allocation& allocation, EndReason why) {
   counters_.channels -= allocation.channels_counted;
   --allocation.traffic_class->allocations;
   const Traffic& traffic = allocation.traffic;
-  const bool was_used =
-      allocation.was_joined || traffic.packets_to_peers + traffic.packets_to_client > 0;
-  if (!was_used) ++counters_.allocations_never_used;
+  if (!allocation.was_joined && traffic.is_silent()) ++counters_.allocations_never_used;
   if (why == EndReason::stopped) ++counters_.allocations_stopped;
 }
 

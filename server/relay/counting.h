@@ -5,20 +5,28 @@
 
 namespace uturn {
 
-inline void Relay::count_to_peer(Allocation& allocation, AddressFamily family, size_t payload,
-                                 Now now) {
-  Traffic& traffic = allocation.traffic;
-  if ((traffic.packets_to_peers | traffic.packets_to_client) == 0) note_used(allocation);
-  traffic.count_to_peer(payload, now);
-  allocation.traffic_class->of(family).to_peers.add(payload);
+inline void Relay::count(const Outcome& outcome) {
+  if (!kCounted) return;
+  ++counters_.datagrams_in;
+  const bool is_relayed =  // and counted where it was: see counters()
+      std::holds_alternative<Forward>(outcome) || std::holds_alternative<Shortcut>(outcome);
+  if (!is_relayed) count_unrelayed(outcome);
 }
 
-inline void Relay::count_to_client(Allocation& allocation, AddressFamily family, size_t payload,
+inline void Relay::count_to_peer(Allocation& allocation, const RelayedSide& side, size_t payload,
+                                 Now now) {
+  Traffic& traffic = allocation.traffic;
+  if (kCounted && traffic.is_silent()) note_used(allocation);
+  traffic.count_to_peer(payload, now);
+  side.alike->to_peers.add(payload);
+}
+
+inline void Relay::count_to_client(Allocation& allocation, const RelayedSide& side, size_t payload,
                                    Now now) {
   Traffic& traffic = allocation.traffic;
-  if ((traffic.packets_to_peers | traffic.packets_to_client) == 0) note_used(allocation);
+  if (kCounted && traffic.is_silent()) note_used(allocation);
   traffic.count_to_client(payload, now);
-  allocation.traffic_class->of(family).to_clients.add(payload);
+  side.alike->to_clients.add(payload);
 }
 
 }  // namespace uturn

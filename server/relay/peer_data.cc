@@ -44,7 +44,7 @@ Outcome Relay::peer_data(RelayTag tag, const PeerAddress& peer, const IpFields& 
     write_data_indication_header(header, transaction_ids_.next(), shown, packet.size());
     padding = padding_of(packet.size());
   }
-  count_to_client(*allocation, tag.family, packet.size(), now);
+  count_to_client(*allocation, *side, size, now);
 
   IpFields fields = onward(ip.dscp, ip.ecn, ip.ttl, false);
   fields.source = allocation->five_tuple.server.ip;

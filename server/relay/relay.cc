@@ -5,6 +5,7 @@
 
 #include "protocol/fingerprint.h"
 #include "protocol/unknown_attributes.h"
+#include "server/relay/counting.h"
 
 namespace uturn {
 namespace {
@@ -79,7 +80,7 @@ Relay::~Relay() {
 
 Outcome Relay::on_client_packet(const Arrival& arrival, const Packet& packet, Now now) {
   Outcome outcome = decide_client_packet(arrival, packet, now);
-  count(outcome, false);
+  count(outcome);
   if (const auto* shortcut = std::get_if<Shortcut>(&outcome)) {
     outcome = take(*shortcut, packet, now);
   }
@@ -89,7 +90,7 @@ Outcome Relay::on_client_packet(const Arrival& arrival, const Packet& packet, No
 Outcome Relay::on_peer_packet(RelayTag tag, const PeerAddress& peer, const IpFields& ip,
                               const Packet& packet, Now now) {
   Outcome outcome = peer_data(tag, peer, ip, packet, now);
-  count(outcome, true);
+  count(outcome);
   return outcome;
 }
 
@@ -228,16 +229,8 @@ const Identity* Relay::known_identity(const Allocation* existing, const MessageV
   return connection ? &allocations_.find(connection->allocation)->identity : nullptr;
 }
 
-void Relay::count(const Outcome& outcome, bool to_client) {
-  ++counters_.datagrams_in;
-  const auto* shortcut = std::get_if<Shortcut>(&outcome);
-  const auto* forward = shortcut ? &shortcut->forward : std::get_if<Forward>(&outcome);
-  if (forward) {
-    ++counters_.forwards;
-    const size_t bytes = forward->payload.size();
-    ++(to_client ? counters_.to_clients : counters_.to_peers);
-    (to_client ? counters_.bytes_to_clients : counters_.bytes_to_peers) += bytes;
-  } else if (const auto* drop = std::get_if<Drop>(&outcome)) {
+void Relay::count_unrelayed(const Outcome& outcome) {
+  if (const auto* drop = std::get_if<Drop>(&outcome)) {
     ++counters_.drops[static_cast<size_t>(drop->why)];
   } else if (std::holds_alternative<Answer>(outcome)) {
     ++counters_.answers;

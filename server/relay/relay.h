@@ -195,7 +195,7 @@ class Relay {
   /// asked about by those that come.
   void serve(const Realms& realms);
 
-  const RelayCounters& counters() const { return counters_; }
+  RelayCounters counters() const;
   const TrafficClasses& traffic() const { return traffic_; }
   size_t allocations() const { return allocations_.size(); }
   size_t reservations() const { return reservations_.size(); }
@@ -211,7 +211,8 @@ class Relay {
                      RealmId realm, Now now);
   Outcome perform(const Request& request);
   const Identity* known_identity(const Allocation* existing, const MessageView& message, Now now);
-  void count(const Outcome& outcome, bool to_client);
+  void count(const Outcome& outcome);
+  void count_unrelayed(const Outcome& outcome);
   static bool is_known(AttributeType type);
 
   // one file per method
@@ -303,8 +304,8 @@ class Relay {
   void end_connections(Allocation& allocation, AddressFamily family);
 
   // counting.cc
-  void count_to_peer(Allocation& allocation, AddressFamily family, size_t payload, Now now);
-  void count_to_client(Allocation& allocation, AddressFamily family, size_t payload, Now now);
+  void count_to_peer(Allocation& allocation, const RelayedSide& side, size_t payload, Now now);
+  void count_to_client(Allocation& allocation, const RelayedSide& side, size_t payload, Now now);
   void count_joined(Allocation& allocation, AddressFamily family, Towards towards, size_t bytes,
                     Now now);
   void note_used(Allocation& allocation);

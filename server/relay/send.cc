@@ -54,7 +54,7 @@ Outcome Relay::send(const Arrival& arrival, const SendIndication& indication, No
   if (!allocation->spend(Towards::peer, size) && !draw(*allocation, Towards::peer, size, now)) {
     return Drop{DropReason::bandwidth};
   }
-  count_to_peer(*allocation, peer.ip.family(), size, now);
+  count_to_peer(*allocation, *side, size, now);
   // Of datagrams DONT-FRAGMENT counts from IPv4 to IPv4 only (RFC 8656, Section 14); any
   // translation, IPv6 to IPv6 among them, ignores it (Section 13). From a stream it counts always:
   // no header of the client's says anything else (Section 15).

@@ -5,16 +5,17 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "protocol/counter.h"
 #include "protocol/time.h"
 
 namespace uturn {
 
 /// Written per packet, by one thread: plain integers. Bytes are payload.
 struct Traffic {
-  uint64_t packets_to_peers = 0;
-  uint64_t bytes_to_peers = 0;
-  uint64_t packets_to_client = 0;
-  uint64_t bytes_to_client = 0;
+  Counter packets_to_peers = 0;
+  Counter bytes_to_peers = 0;
+  Counter packets_to_client = 0;
+  Counter bytes_to_client = 0;
   Instant client_heard_at{};  ///< relayed data, or a request by the allocation's user
   Instant peer_heard_at{};    ///< relayed data
 
@@ -28,6 +29,7 @@ struct Traffic {
     bytes_to_client += bytes;
     peer_heard_at = now.monotonic;
   }
+  bool is_silent() const { return (packets_to_peers | packets_to_client) == 0; }
   Instant last_heard_at() const { return std::max(client_heard_at, peer_heard_at); }
 };
 

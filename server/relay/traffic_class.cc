@@ -1,4 +1,4 @@
-// Finding the class of an allocation.
+// Finding the class of an allocation; what all have relayed.
 #include "server/relay/traffic_class.h"
 
 namespace uturn {
@@ -18,6 +18,17 @@ TrafficClass& TrafficClasses::of(const ServerAddress& server, Transport transpor
     added.realm = realm;
   }
   return added;
+}
+
+FamilyTraffic TrafficClasses::total() const {
+  FamilyTraffic total;
+  for (const auto& one : classes_) {
+    for (const FamilyTraffic& family : one->families) {
+      total.to_peers.add(family.to_peers);
+      total.to_clients.add(family.to_clients);
+    }
+  }
+  return total;
 }
 
 }  // namespace uturn

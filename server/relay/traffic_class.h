@@ -9,17 +9,22 @@
 #include <string_view>
 #include <vector>
 
+#include "protocol/counter.h"
 #include "protocol/transport_address.h"
 
 namespace uturn {
 
 /// One way, in plain integers. Bytes are payload.
 struct Flow {
-  uint64_t packets = 0;
-  uint64_t bytes = 0;
+  Counter packets = 0;
+  Counter bytes = 0;
   void add(size_t payload) {
     ++packets;
     bytes += payload;
+  }
+  void add(const Flow& flow) {
+    packets += flow.packets;
+    bytes += flow.bytes;
   }
 };
 
@@ -54,6 +59,8 @@ class TrafficClasses {
 
   TrafficClass& of(const ServerAddress& server, Transport transport, std::string_view realm);
   const std::vector<std::unique_ptr<TrafficClass>>& all() const { return classes_; }
+  /// What all of them have relayed.
+  FamilyTraffic total() const;
 
  private:
   std::vector<std::unique_ptr<TrafficClass>> classes_;

@@ -182,7 +182,7 @@ class RelayWorldForFuzzing {
     }
   }
   uint64_t fates() const {
-    const RelayCounters& c = relay_.counters();
+    const RelayCounters c = relay_.counters();
     uint64_t sum = c.answers + c.forwards + c.defers;
     for (const uint64_t drops : c.drops) sum += drops;
     return sum;

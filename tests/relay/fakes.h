@@ -181,6 +181,14 @@ class FakeShards final : public OtherShards {
   bool is_full_ = false;
 };
 
+/// Packets and bytes; when somebody was heard last is not a sum.
+inline void add(Traffic& sum, const Traffic& part) {
+  sum.packets_to_peers += part.packets_to_peers;
+  sum.bytes_to_peers += part.bytes_to_peers;
+  sum.packets_to_client += part.packets_to_client;
+  sum.bytes_to_client += part.bytes_to_client;
+}
+
 /// Remembers what an operator would read.
 class FakeObserver final : public RelayObserver {
  public:
@@ -188,6 +196,7 @@ class FakeObserver final : public RelayObserver {
   std::vector<AuthFailure> failures;
   std::vector<AddressFamily> exhausted;
   std::vector<EndReason> ended;
+  Traffic of_ended;  ///< what they relayed, added up
   void on_peer_denied(const PeerDecision& decision) override { denied.push_back(decision); }
   void on_auth_failure(AuthFailure why, const ClientAddress&) override { failures.push_back(why); }
   std::vector<std::string> failed_logins;  ///< user and realm
@@ -196,7 +205,10 @@ class FakeObserver final : public RelayObserver {
     failed_logins.push_back(std::string{username} + " of " + std::string{realm});
   }
   void on_ports_exhausted(AddressFamily family) override { exhausted.push_back(family); }
-  void on_allocation_ended(const Allocation&, EndReason why) override { ended.push_back(why); }
+  void on_allocation_ended(const Allocation& allocation, EndReason why) override {
+    ended.push_back(why);
+    add(of_ended, allocation.traffic);
+  }
 };
 
 }  // namespace uturn

@@ -100,7 +100,7 @@ class Crowd {
 
  private:
   uint8_t shards() const { return static_cast<uint8_t>(clients_[1]->shard() + 1); }
-  const RelayCounters& relay_at(uint8_t shard) const {
+  RelayCounters relay_at(uint8_t shard) const {
     return const_cast<TestRelay&>(relay).counters(shard);
   }
   std::vector<TestClient*> clients_;

@@ -284,8 +284,8 @@ TEST_P(Shortcuts, BothRelaysCountAsTheyDoThroughTheKernel) {
   const auto world = two();
   world->bind_both();
   for (int i = 0; i < 5; ++i) world->alice.channel_data(0x4000, "four");
-  const RelayCounters& a = world->relay.counters(world->alice.shard());
-  const RelayCounters& b = world->relay.counters(world->bob.shard());
+  const RelayCounters a = world->relay.counters(world->alice.shard());
+  const RelayCounters b = world->relay.counters(world->bob.shard());
   EXPECT_EQ(a.to_peers, 5u);
   EXPECT_EQ(a.bytes_to_peers, 20u);
   EXPECT_EQ(b.to_clients, 5u);

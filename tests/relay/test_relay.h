@@ -182,7 +182,7 @@ class TestRelay {
   size_t questions_between_shards() const { return questions_.size(); }
 
   Relay& at(uint8_t shard = 0) { return *shards_[shard].relay; }
-  const RelayCounters& counters(uint8_t shard = 0) { return at(shard).counters(); }
+  RelayCounters counters(uint8_t shard = 0) { return at(shard).counters(); }
   FakeSockets& sockets(uint8_t shard = 0) { return *shards_[shard].sockets; }
   FakeTcpSockets& tcp_sockets(uint8_t shard = 0) { return *shards_[shard].tcp_sockets; }
   FakeShards& others(uint8_t shard = 0) { return *shards_[shard].others; }
@@ -210,6 +210,7 @@ class TestRelay {
     std::unique_ptr<Relay> relay;
     uint64_t ended_by_closing = 0;
   };
+  void expect_relayed_adds_up() const;
   TestClient& add_client(std::string_view address, std::string username, uint8_t shard,
                          Transport transport);
   void from_client(TestClient& client, const std::vector<uint8_t>& bytes);

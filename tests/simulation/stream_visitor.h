@@ -35,7 +35,7 @@ class StreamWorld {
   /// Summed over the shards.
   StreamCounters counters() const;
   uint64_t closed_for(CloseReason why) const { return counters().closed_for(why); }
-  const RelayCounters& relay_counters(size_t shard = 0) const {
+  RelayCounters relay_counters(size_t shard = 0) const {
     return server.shards()[shard]->relay_counters();
   }
   size_t allocations() const;

@@ -24,7 +24,7 @@ std::vector<std::string> wrong_fates(const SimulatedServer& server) {
   uint64_t crossing = 0;
   for (const auto& shard : server.shards()) {
     crossing += shard->shortcut_counters().sent - shard->shortcut_counters().received;
-    const RelayCounters& relay = shard->relay_counters();
+    const RelayCounters relay = shard->relay_counters();
     const uint64_t dropped = std::accumulate(relay.drops.begin(), relay.drops.end(), uint64_t{0});
     const uint64_t icmp_dropped = shard->loop_counters().icmp_errors - relay.icmp_told;
     // Of a connection that moved, the other shard counts the frame.
