@@ -708,7 +708,7 @@ def credentials():
                     "--set", f"credentials.keys={{web: {{sha256: {digest}, max_ttl: 1h}}, "
                              f"guests: {{sha256: {of_guests}, class: guest, max_ttl: 5m}}, "
                              f"others: {{sha256: {of_others}, realm: elsewhere.example}}}}"]
-        with start_server(*settings) as server:
+        with start_server(*settings, "--metrics", "127.0.0.1:0") as server:
             url = re.search(r"url=(https://[0-9.:]+)", server.log()).group(1)
             trust = ["--cacert", certificate.certificate]
 
@@ -765,6 +765,21 @@ def credentials():
                 username, _, password = line.makefile().readline().strip().rpartition(":")
             check(username.endswith(":carol"), username)
             allocate(username, password)
+
+            # Whoever watches certificates sees this one as well, and the one that comes after it.
+            scrape = re.search(r"metrics listen=(\S+)", server.log()).group(1)
+            pattern = (r"uturn_certificate_expiry_timestamp_seconds\{file=\"" +
+                       re.escape(certificate.certificate) + r'".*\} (\S+)')
+
+            def days_left():
+                shown = re.findall(pattern, curl(f"http://{scrape}/metrics"))
+                check(len(shown) == 1, f"{len(shown)} rows of {certificate.certificate}")
+                return round((float(shown[0]) - time.time()) / 86400)
+
+            check(days_left() == 30, f"{days_left()} days are left")
+            certificate.replace(Certificate(directory, "next", days=200))
+            server.signal(signal.SIGHUP)
+            wait_until(lambda: days_left() == 200, 10, "the renewed certificate in the metrics")
             server.stop()
 
 
