@@ -7,13 +7,13 @@
 // measured. Ends with status 1 when the call failed, with 77 when Chromium cannot be started.
 import {createServer} from 'node:http';
 import {readFile} from 'node:fs/promises';
-import {createRequire} from 'node:module';
 import {dirname, join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {setTimeout as pause} from 'node:timers/promises';
 
+import {launch} from './chromium.mjs';
+
 const [modules, executablePath, iceServersJson] = process.argv.slice(2);
-const {chromium} = createRequire(join(modules, 'package.json'))('playwright-core');
 const iceServers = JSON.parse(iceServersJson);
 
 const callSeconds = 10;
@@ -32,7 +32,10 @@ const origin = `http://127.0.0.1:${web.address().port}`;
 
 const browsers = [];
 try {
-  for (const side of ['caller', 'callee']) browsers.push(await launch(side));
+  for (let side = 0; side < 2; ++side) {
+    browsers.push(await launch(modules, executablePath, '--use-fake-device-for-media-stream',
+      '--use-fake-ui-for-media-stream'));
+  }
   const [caller, callee] = await Promise.all(browsers.map(openPage));
   await callee.evaluate((offer) => answer(offer), await caller.evaluate(() => offer()))
     .then((description) => caller.evaluate((answer) => accept(answer), description));
@@ -49,21 +52,6 @@ try {
 } finally {
   await Promise.all(browsers.map((browser) => browser.close()));
   web.close();
-}
-
-async function launch(side) {
-  try {
-    return await chromium.launch({executablePath, timeout: 60_000, args: [
-      '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-      '--disable-background-networking', '--disable-component-update', '--disable-sync',
-      '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream',
-      '--allow-loopback-in-peer-connection', '--disable-features=WebRtcHideLocalIpsWithMdns',
-    ]});
-  } catch (error) {
-    // Without the command line, which is longer than what Chromium said.
-    const said = error.message.split('\n').filter((line) => !line.startsWith('<launch')).join('\n');
-    throw Object.assign(new Error(`the ${side}'s Chromium: ${said}`), {cannotStart: true});
-  }
 }
 
 async function openPage(browser) {

@@ -4,12 +4,12 @@
 //
 // WISHES: {origin, token, user, pictures}. Prints one JSON object: what was seen. Ends with status 1
 // when something was not there, with 77 when Chromium cannot be started.
-import {createRequire} from 'node:module';
 import {join} from 'node:path';
 import {setTimeout as pause} from 'node:timers/promises';
 
+import {launch} from './chromium.mjs';
+
 const [modules, executablePath, wishesJson] = process.argv.slice(2);
-const {chromium} = createRequire(join(modules, 'package.json'))('playwright-core');
 const wishes = JSON.parse(wishesJson);
 const skipped = 77;
 const seen = {strangers: [], problems: [], overflow: {}};
@@ -18,7 +18,8 @@ const phone = {width: 390, height: 844};
 
 let browser;
 try {
-  browser = await launch();
+  browser = await launch(modules, executablePath, '--disable-background-timer-throttling',
+    '--disable-renderer-backgrounding', '--disable-backgrounding-occluded-windows');
   const context = await browser.newContext({viewport: desk, colorScheme: 'light'});
   const board = await openPage(context, '/');
   await logIn(board);
@@ -74,21 +75,6 @@ try {
   process.exitCode = error.cannotStart ? skipped : 1;
 } finally {
   await browser?.close();
-}
-
-async function launch() {
-  try {
-    return await chromium.launch({executablePath, timeout: 60_000, args: [
-      '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-      '--disable-background-networking', '--disable-component-update', '--disable-sync',
-      '--allow-loopback-in-peer-connection', '--disable-features=WebRtcHideLocalIpsWithMdns',
-      '--disable-background-timer-throttling', '--disable-renderer-backgrounding',
-      '--disable-backgrounding-occluded-windows',
-    ]});
-  } catch (error) {
-    const said = error.message.split('\n').filter((line) => !line.startsWith('<launch')).join('\n');
-    throw Object.assign(new Error(`Chromium: ${said}`), {cannotStart: true});
-  }
 }
 
 async function openPage(context, path) {
