@@ -73,7 +73,6 @@ void expect_counted_as_they_are(const Relay& relay) {
   const RelayCounters c = relay.counters();
   EXPECT_EQ(c.permissions, permissions);
   EXPECT_EQ(c.channels, channels);
-
   uint64_t allocations = 0;
   for (const auto& part : relay.traffic().all()) allocations += part->allocations;
   EXPECT_EQ(allocations, relay.allocations());
