@@ -1,6 +1,8 @@
 # The commands of uturn's developers; everything they do is in CMake, ctest and packaging/.
 ARGS ?=
 JOBS ?= $(shell nproc)
+# Most tests wait for somebody half of their time.
+TEST_JOBS ?= $(shell expr $(JOBS) + 1)
 
 # What runs a second time under the thread sanitizer: the test programs whose code crosses shards.
 TSAN_PROGRAMS := io http server threads
@@ -27,10 +29,10 @@ test:
 	cmake --build --preset tsan -j $(JOBS) --target $(TSAN_PROGRAMS:%=%_tests)
 	@status=0; \
 	for program in $(TSAN_PROGRAMS); do \
-	  setarch --addr-no-randomize $(CTEST) --test-dir build/tsan --output-on-failure -j $(JOBS) \
+	  setarch --addr-no-randomize $(CTEST) --test-dir build/tsan --output-on-failure -j $(TEST_JOBS) \
 	    --label-regex "^$$program$$" --no-tests=error || status=1; \
 	done; \
-	$(CTEST) --test-dir build/debug --output-on-failure -j $(JOBS) --no-tests=error || status=1; \
+	$(CTEST) --test-dir build/debug --output-on-failure -j $(TEST_JOBS) --no-tests=error || status=1; \
 	if [ $$status -ne 0 ]; then echo "make test: at least one test failed, see above" >&2; fi; \
 	exit $$status
 
