@@ -17,7 +17,7 @@ try {
     await page.goto(`${wishes.origin}/#token=${encodeURIComponent(wishes.token)}`);
     return page;
   };
-  const desk = await open({width: 1400, height: 900}, 1);
+  const desk = await open({width: 1400, height: 1700}, 1);
   const phone = await open({width: 390, height: 844}, 2);
   await pause(wishes.seconds * 1000);
   for (const [page, name] of [[desk, 'dashboard'], [phone, 'dashboard-phone']]) {
@@ -26,7 +26,7 @@ try {
       await page.emulateMedia({colorScheme});
       await pause(1500);
       const path = join(wishes.pictures, `${name}-${colorScheme}.png`);
-      await page.screenshot({path, fullPage: page === desk});
+      await page.screenshot({path});
     }
   }
 } finally {

@@ -25,7 +25,7 @@ listeners: ["udp://127.0.0.1:0", "tcp://127.0.0.1:0", "tls://127.0.0.1:0", "dtls
 realms: {{guests.example.org: {{users: {{visitor: {{password: "{password}"}}}}}}}}
 tls: {{certificate: {certificate.certificate}, key: {certificate.key}}}
 admin: {{listen: "127.0.0.1:0", token: "{token}"}}
-relay: {{ips: [127.0.0.1], ports: 50000-50499}}
+relay: {{addresses: [127.0.0.1], ports: 50000-50499}}
 limits: {{allocations: 400}}
 peers: {{allow: [127.0.0.0/8]}}
 """
@@ -60,6 +60,7 @@ def main():
     parser.add_argument("--seconds", type=int, default=150)
     options = parser.parse_args()
     chromium = find_chromium()
+    options.modules, options.pictures = map(os.path.abspath, (options.modules, options.pictures))
     install_modules(options.modules)
     with certificate_directory() as directory, contextlib.ExitStack() as stack:
         path = os.path.join(directory, "uturn.yaml")
