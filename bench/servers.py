@@ -1,7 +1,6 @@
 # The servers under test, each as its operator would start it: one worker, pinned, alone in its
 # temporary directory, in the world's server namespace.
 import contextlib
-import json
 import os
 import shutil
 import signal
@@ -51,6 +50,11 @@ no-stdout-log
 # What each transport's clients are told to dial.
 URIS = {"udp": "turn:{}", "tcp": "turn:{}?transport=tcp", "tls": "turns:{}?transport=tcp",
         "dtls": "turns:{}?transport=udp"}
+
+
+def give_way():
+    """Between fork and exec: runs when nobody else wants the processor."""
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 def is_secure(transport):
@@ -111,12 +115,13 @@ class RunningServer:
         os.kill(self.pid, SIGNALS[kind])
 
     def list_sessions(self):
-        """As an operator does; how many there were."""
+        """As an operator does; how many there were. The operator's program gives way to server and
+        generator: on a machine of two processors it would be what their latency shows."""
         done = subprocess.run([self._program, "sessions", "--all", "--json", "--admin-socket",
                                self._path("admin.sock")], stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, text=True, timeout=STOP_DEADLINE)
-        check(done.returncode == 0, f"uturn sessions: {done.stderr.strip()}")
-        return len(json.loads(done.stdout)["sessions"])
+                              stderr=subprocess.PIPE, timeout=STOP_DEADLINE, preexec_fn=give_way)
+        check(done.returncode == 0, f"uturn sessions: {done.stderr.decode().strip()}")
+        return done.stdout.count(b'"relayed":')
 
     def drain(self):
         os.kill(self.pid, signal.SIGUSR1)
