@@ -8,8 +8,10 @@
 
 namespace uturn {
 
-Outcome Relay::peer_data(RelayTag tag, const PeerAddress& peer, const IpFields& ip,
-                         const Packet& packet, Now now) {
+// Within its only caller, where what becomes of the datagram is known when it is counted.
+[[gnu::always_inline]] inline Outcome Relay::peer_data(RelayTag tag, const PeerAddress& peer,
+                                                       const IpFields& ip, const Packet& packet,
+                                                       Now now) {
   Allocation* const allocation = allocations_.find(tag.allocation);
   if (!allocation) return Drop{DropReason::no_allocation};
   const auto& side = allocation->side(tag.family);
@@ -50,6 +52,13 @@ Outcome Relay::peer_data(RelayTag tag, const PeerAddress& peer, const IpFields& 
   fields.source = allocation->five_tuple.server.ip;
   return Outcome(std::in_place_type<Forward>, allocation->listener, allocation->five_tuple.client,
                  header, packet.bytes(), fields, static_cast<uint8_t>(padding), transport);
+}
+
+Outcome Relay::on_peer_packet(RelayTag tag, const PeerAddress& peer, const IpFields& ip,
+                              const Packet& packet, Now now) {
+  Outcome outcome = peer_data(tag, peer, ip, packet, now);
+  count(outcome);
+  return outcome;
 }
 
 }  // namespace uturn

@@ -87,13 +87,6 @@ Outcome Relay::on_client_packet(const Arrival& arrival, const Packet& packet, No
   return outcome;
 }
 
-Outcome Relay::on_peer_packet(RelayTag tag, const PeerAddress& peer, const IpFields& ip,
-                              const Packet& packet, Now now) {
-  Outcome outcome = peer_data(tag, peer, ip, packet, now);
-  count(outcome);
-  return outcome;
-}
-
 Outcome Relay::on_icmp_error(RelayTag tag, const PeerAddress& destination, const IcmpValue& icmp,
                              Now now) {
   Outcome outcome = icmp_error(tag, destination, icmp, now);
