@@ -34,7 +34,7 @@ def main():
         with open(unit, encoding="utf-8") as file:
             files = re.findall(r'^#include "(.*)"$', file.read(), re.MULTILINE)
         where = collections.defaultdict(set)
-        for path in files:
+        for path in filter(os.path.exists, files):  # some are made by the build
             for name in functions(path):
                 known += 1
                 where[name].add(os.path.relpath(path, source))
