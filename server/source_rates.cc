@@ -24,6 +24,11 @@ bool SourceRates::allows(const IpAddress& source, uint32_t per_second, uint32_t 
   return true;
 }
 
+void SourceRates::charge(const IpAddress& source, uint32_t tokens) {
+  const auto found = buckets_.find(quota_network(source));
+  if (found != buckets_.end()) found->second.tokens -= tokens;
+}
+
 // The longest silent of the next eight, around the table.
 void SourceRates::make_room(Instant /*now*/) {
   constexpr int kLooked = 8;

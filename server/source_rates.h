@@ -15,7 +15,11 @@ class SourceRates {
  public:
   static constexpr size_t kSources = 4'096;
 
+  /// Takes one token, where there is one.
   bool allows(const IpAddress& source, uint32_t per_second, uint32_t burst, Instant now);
+  /// What a request that was allowed turned out to cost besides. The source may owe it: it is
+  /// allowed nothing until that is refilled.
+  void charge(const IpAddress& source, uint32_t tokens);
   size_t size() const { return buckets_.size(); }
 
  private:

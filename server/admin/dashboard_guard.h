@@ -19,7 +19,8 @@ class DashboardGuard {
   /// A source, IPv6 by /64, may ask so often. A page that is open asks about twice a second.
   static constexpr uint32_t kRequestsPerSecond = 20;
   static constexpr uint32_t kBurst = 200;
-  /// What a wrong token costs, in requests: about one guess a second.
+  /// What a wrong token costs besides, in requests: once the burst is gone, less than one guess a
+  /// second.
   static constexpr uint32_t kGuess = 20;
 
   explicit DashboardGuard(Secret token) : token_(std::move(token)) {}
@@ -32,7 +33,7 @@ class DashboardGuard {
   std::optional<HttpResponse> refuse_haste(const HttpRequest& request, Instant now);
 
  private:
-  bool allows(const HttpRequest& request, Instant now, uint32_t cost);
+  bool allows(const HttpRequest& request, Instant now);
 
   std::mutex mutex_;
   Secret token_;

@@ -13,6 +13,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "harness"))
@@ -70,11 +71,18 @@ def check_refusals(server):
             status, content, headers = ask(server, method, target, token, source=f"127.0.0.{number}")
             check((status, content) == (401, b""), f"{method} {target}: {status} {content!r}")
             check(not headers["Server"], f"it names itself: {headers['Server']}")
+    began = time.monotonic()
     answers = [ask(server, "GET", "/v1/status", "a guess like any other", source="127.0.1.1")[0]
-               for _ in range(20)]
-    check(answers[0] == 401 and answers[-1] == 429, f"guesses are not slowed down: {answers}")
-    check(ask(server, "GET", "/v1/status", source="127.0.1.1")[0] == 429,
-          "the right one is found among quick guesses")
+               for _ in range(40)]
+    allowed = 11 + (time.monotonic() - began)  # less than one a second after a burst of ten
+    check(answers[0] == 401 and answers.count(401) <= allowed, f"guesses are not slowed down: {answers}")
+    check(answers.count(401) + answers.count(429) == len(answers), f"another answer: {answers}")
+    # A slow machine may ask just when one more is allowed; that one is not wrong then.
+    right = set()
+    for _ in range(10):
+        ask(server, "GET", "/v1/status", "another guess", source="127.0.1.1")
+        right.add(ask(server, "GET", "/v1/status", source="127.0.1.1")[0])
+    check(429 in right, "the right one is found among quick guesses")
 
 
 def check_pages(server):

@@ -80,6 +80,21 @@ TEST(DashboardGuard, WhoGuessesIsSlowedDownAndNobodyElseIs) {
   EXPECT_EQ(status_of(guard.refuse(request_of(right), later)), 200);
 }
 
+TEST(DashboardGuard, PatienceAllowsLessThanAGuessASecond) {
+  for (const std::chrono::milliseconds pause :
+       {std::chrono::milliseconds(10), std::chrono::milliseconds(60),
+        std::chrono::milliseconds(900)}) {
+    DashboardGuard guard(kToken);
+    const HttpRequest guess = request_of("Bearer is it this one, or that");
+    int guesses = 0;
+    for (Duration passed{}; passed < std::chrono::minutes(1); passed += pause) {
+      if (status_of(guard.refuse(guess, kStart + passed)) == 401) ++guesses;
+    }
+    EXPECT_LE(guesses, 70) << pause.count() << " ms";
+    EXPECT_GE(guesses, 50) << pause.count() << " ms";
+  }
+}
+
 TEST(DashboardGuard, AnOpenPageIsNoHaste) {
   DashboardGuard guard(kToken);
   const HttpRequest right = request_of("Bearer " + kToken.reveal());
