@@ -156,6 +156,7 @@ void EpollLoop::flush() {
   if (queue_.empty()) return;
   counters_.send_entries = settings_.send_queue;
   counters_.sends_most = std::max<uint64_t>(counters_.sends_most, queue_.size());
+  queue_.count_sent(counters_);
   const size_t runs = queue_.build().size();
   for (size_t next = 0; next < runs;) next += send_runs_from(next);
   queue_.clear();
@@ -332,10 +333,7 @@ size_t EpollLoop::send_runs_from(size_t first) {
   for (int repeats = 0;; ++repeats) {
     const int sent = ::sendmmsg(runs[first].fd, &queue_.messages()[first],
                                 static_cast<unsigned>(end - first), MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (sent > 0) {
-      for (const SendRun& run : runs.subspan(first, static_cast<size_t>(sent))) count_sent(run);
-      return static_cast<size_t>(sent);
-    }
+    if (sent > 0) return static_cast<size_t>(sent);
     switch (const SendFate fate = queue_.fate_of(runs[first], errno, repeats, pass_time_)) {
       case SendFate::repeat:
         ++counters_.send_soft_retries;
@@ -346,21 +344,15 @@ size_t EpollLoop::send_runs_from(size_t first) {
         return 1;
       case SendFate::drop_blocked:
       case SendFate::drop_failed:
+        SendQueue::take_back(runs[first], counters_);
         count_dropped(fate, runs[first].datagrams);
         return 1;
     }
   }
 }
 
-void EpollLoop::count_sent(const SendRun& run) {
-  counters_.datagrams_out += run.datagrams;
-  counters_.bytes_out += run.bytes;
-  if (run.datagrams == 1) return;
-  ++counters_.gso_sends;
-  counters_.gso_datagrams += run.datagrams;
-}
-
 void EpollLoop::send_singly(const SendRun& run) {
+  SendQueue::take_back(run, counters_);
   queue_.for_each_single(run, [&](const msghdr& message, size_t bytes) {
     for (int repeats = 0;; ++repeats) {
       if (::sendmsg(run.fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) {

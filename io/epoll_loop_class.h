@@ -65,7 +65,6 @@ class alignas(64) EpollLoop : public Loop {
   bool take_wakes();
 
   size_t send_runs_from(size_t first);
-  void count_sent(const SendRun& run);
   void send_singly(const SendRun& run);
   void count_dropped(SendFate fate, uint64_t datagrams);
   void send_unfragmented(const OpenSocket& socket, const OutgoingDatagram& datagram);

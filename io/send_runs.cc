@@ -43,6 +43,7 @@ void SendQueue::add(SocketId via, const OpenSocket& socket, const OutgoingDatagr
       static_cast<uint32_t>(datagram.header.size() + datagram.payload.size() + datagram.padding);
   const auto index = static_cast<uint32_t>(datagrams_.size());
   CHECK(datagram.padding <= sizeof kPadding);
+  bytes_ += size;
   Datagram& queued =
       datagrams_.emplace_back(Datagram{datagram.header, datagram.payload, datagram.padding});
   // Usually the header was written in front of its payload: they are one piece.
@@ -97,7 +98,24 @@ SendFate SendQueue::fate_of_single(int error_number, int repeats) {
   return blocked ? SendFate::drop_blocked : SendFate::drop_failed;
 }
 
+void SendQueue::count_sent(LoopCounters& counters) const {
+  counters.datagrams_out += datagrams_.size();
+  counters.bytes_out += bytes_;
+  counters.gso_sends += trains_;
+  counters.gso_datagrams += in_trains_;
+}
+
+void SendQueue::take_back(const SendRun& run, LoopCounters& counters) {
+  counters.datagrams_out -= run.datagrams;
+  counters.bytes_out -= run.bytes;
+  if (run.datagrams == 1) return;
+  --counters.gso_sends;
+  counters.gso_datagrams -= run.datagrams;
+}
+
 void SendQueue::clear() {
+  bytes_ = 0;
+  trains_ = in_trains_ = 0;
   datagrams_.clear();
   runs_.clear();
   messages_.clear();
@@ -143,6 +161,8 @@ void SendQueue::append(SendRun& run, uint32_t datagram, uint32_t size) {
     run.segment_size = size;
   } else {
     datagrams_[run.last_].next = datagram;
+    if (run.datagrams == 1) ++trains_;
+    in_trains_ += run.datagrams == 1 ? 2 : 1;
   }
   run.last_ = datagram;
   run.last_size_ = size;

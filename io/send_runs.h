@@ -92,6 +92,10 @@ class SendQueue {
   /// The same of a single datagram.
   static SendFate fate_of_single(int error_number, int repeats);
 
+  /// All of the queue as sent, at once; what was not is taken back, run by run.
+  void count_sent(LoopCounters& counters) const;
+  static void take_back(const SendRun& run, LoopCounters& counters);
+
   void clear();
 
  private:
@@ -132,6 +136,9 @@ class SendQueue {
   std::vector<iovec> pieces_;
   std::vector<Flow> flows_;  ///< a power of two, at least twice the capacity
   uint32_t epoch_ = 1;
+  Counter bytes_ = 0;
+  uint32_t trains_ = 0;  ///< runs of more than one datagram
+  uint32_t in_trains_ = 0;
   GsoRefusals refusals_;
 };
 

@@ -22,6 +22,7 @@ void UringSender::submit(Ring& ring) {
     io_uring_prep_sendmsg(&entry, runs[i].fd, &messages[i].msg_hdr, MSG_DONTWAIT | MSG_NOSIGNAL);
     io_uring_sqe_set_data64(&entry, UserData{RingRequest::send, {i, 0}}.encode());
   }
+  queue_.count_sent(counters_);
   under_way_ = static_cast<uint32_t>(runs.size());
   completed_.assign(runs.size(), false);
   ring.submit();
@@ -31,17 +32,13 @@ void UringSender::on_completion(uint32_t run, int result) {
   CHECK(under_way_ > 0);
   --under_way_;
   completed_[run] = true;
-  if (result < 0) {
-    failures_.push_back({run, -result});
-  } else {
-    count_sent(queue_.runs()[run]);
-  }
+  if (result < 0) failures_.push_back({run, -result});
 }
 
 void UringSender::on_completions_lost() {
   for (uint32_t run = 0; under_way_ > 0; ++run) {
     if (completed_[run]) continue;
-    count_dropped(SendFate::drop_failed, queue_.runs()[run].datagrams);
+    drop(queue_.runs()[run], SendFate::drop_failed);
     --under_way_;
   }
 }
@@ -66,14 +63,15 @@ void UringSender::repair(const SendRun& run, const msghdr& message, int error, I
         return send_singly(run);
       case SendFate::drop_blocked:
       case SendFate::drop_failed:
-        return count_dropped(fate, run.datagrams);
+        return drop(run, fate);
     }
-    if (::sendmsg(run.fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) return count_sent(run);
+    if (::sendmsg(run.fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) return;
     error = errno;
   }
 }
 
 void UringSender::send_singly(const SendRun& run) {
+  SendQueue::take_back(run, counters_);
   queue_.for_each_single(run, [&](const msghdr& message, size_t bytes) {
     for (int repeats = 0;; ++repeats) {
       if (::sendmsg(run.fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) {
@@ -95,12 +93,9 @@ void UringSender::count_soft_error(const SendRun& run) {
   receiver_.add_troubled(run.via);
 }
 
-void UringSender::count_sent(const SendRun& run) {
-  counters_.datagrams_out += run.datagrams;
-  counters_.bytes_out += run.bytes;
-  if (run.datagrams == 1) return;
-  ++counters_.gso_sends;
-  counters_.gso_datagrams += run.datagrams;
+void UringSender::drop(const SendRun& run, SendFate fate) {
+  SendQueue::take_back(run, counters_);
+  count_dropped(fate, run.datagrams);
 }
 
 void UringSender::count_dropped(SendFate fate, uint64_t datagrams) {

@@ -38,7 +38,7 @@ class UringSender {
   void repair(const SendRun& run, const msghdr& message, int error, Instant now);
   void send_singly(const SendRun& run);
   void count_soft_error(const SendRun& run);
-  void count_sent(const SendRun& run);
+  void drop(const SendRun& run, SendFate fate);
   void count_dropped(SendFate fate, uint64_t datagrams);
 
   UringReceiver& receiver_;

@@ -23,6 +23,7 @@ struct Counter {
   constexpr Counter& operator++() { return *this; }
   constexpr Counter& operator--() { return *this; }
   constexpr Counter& operator+=(uint64_t) { return *this; }
+  constexpr Counter& operator-=(uint64_t) { return *this; }
   template <class Json>
   friend void to_json(Json& json, Counter) {
     json = uint64_t{0};

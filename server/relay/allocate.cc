@@ -280,7 +280,6 @@ Outcome Relay::establish(const Request& request, const AllocateWish& wish, Quota
   allocation.quota = std::move(quota);
   allocation.quota.name_holder(
       {settings_.shard, uint64_t{allocation.id.generation} << 32 | allocation.id.slot});
-  if (allocation.quota.has_bandwidth_limit()) allocation.credit = {0, 0};
   allocation.ends_at = end_of(allocation.identity, allocation.quota, request.now);
   if (wish.relayed == Transport::tcp) {
     allocation.tcp = std::make_unique<TcpAllocation>();

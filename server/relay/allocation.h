@@ -32,11 +32,15 @@ struct RelayedSide {
 };
 
 struct Allocation {
+  /// Credit of one that has relayed nothing: even an empty datagram has to be drawn for, and so its
+  /// first is noticed at no cost to the others.
+  static constexpr int64_t kUnused = -1;
+
   FiveTuple five_tuple;
   SocketId listener;  ///< what the client's datagrams arrive on and answers leave by
   Traffic traffic;
-  std::array<int64_t, 2> credit{INT64_MAX, INT64_MAX};  ///< bytes towards the peer and the client
-  std::array<std::optional<RelayedSide>, 2> sides;      ///< IPv4, IPv6
+  std::array<int64_t, 2> credit{kUnused, kUnused};  ///< bytes towards the peer and the client
+  std::array<std::optional<RelayedSide>, 2> sides;  ///< IPv4, IPv6
   ChannelTable channels;
 
   AllocationId id;
@@ -57,7 +61,7 @@ struct Allocation {
   uint32_t permissions_counted = 0;
   uint32_t channels_counted = 0;
   bool was_permitted = false;
-  bool was_joined = false;             ///< a TCP connection of it carries bytes
+  bool was_used = false;               ///< has relayed something, or joined a TCP connection
   std::unique_ptr<TcpAllocation> tcp;  ///< relayed transport addresses are TCP's (RFC 6062)
 
   std::optional<RelayedSide>& side(AddressFamily family) {

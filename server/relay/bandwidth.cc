@@ -2,7 +2,8 @@
 //
 // Every allocation has credit for some bytes in each direction and spends it by one subtraction a
 // packet. What is spent is drawn anew in lots, from its own bucket and from those that it shares
-// with others of its user and of the server. Without any limit the credit never ends.
+// with others of its user and of the server. Without any limit the credit never ends. The first
+// packet finds none, whatever the limits: that is how an allocation is noticed to be used.
 //
 // On a stream nothing may be dropped: what there is no credit for is not read, and its sender finds
 // the window closed.
@@ -17,21 +18,35 @@ namespace {
 constexpr int64_t kJoinedLot = 65'536;   // taken at once where there is credit without end
 constexpr int64_t kLeastToRead = 1'448;  // a segment: less is not worth a read and a write
 
+int64_t first_credit(const Allocation& allocation) {
+  return allocation.quota.has_bandwidth_limit() ? 0 : INT64_MAX;
+}
+
 }  // namespace
 
 bool Relay::draw(Allocation& allocation, Towards towards, size_t bytes, Now now) {
   int64_t& credit = allocation.credit[static_cast<size_t>(towards)];
   const auto wanted = static_cast<int64_t>(bytes);
-  credit += wanted;  // this packet has not been paid for yet
+  // This packet has not been paid for yet.
+  int64_t there = allocation.was_used ? credit + wanted : first_credit(allocation);
   BandwidthLimit limit{};
-  credit += allocation.quota.draw(towards, wanted - credit, now.monotonic, limit);
-  if (credit >= wanted) {
-    credit -= wanted;
+  if (there < wanted) there += allocation.quota.draw(towards, wanted - there, now.monotonic, limit);
+  if (there >= wanted) {
+    note_used(allocation);
+    credit = there - wanted;
     return true;
   }
+  credit = allocation.was_used ? there : Allocation::kUnused;
   ++counters_.bandwidth_drops[static_cast<size_t>(limit)];
   if (limit == BandwidthLimit::bytes) cut_off(allocation, now);
   return false;
+}
+
+void Relay::note_used(Allocation& allocation) {
+  if (std::exchange(allocation.was_used, true)) return;
+  allocation.credit.fill(first_credit(allocation));
+  ++counters_.allocations_used;
+  ++allocation.traffic_class->allocations_used;
 }
 
 // There will never be any more.
@@ -52,7 +67,9 @@ void Relay::adjust_bandwidth() {
     const bool was_limited = allocation.quota.has_bandwidth_limit();
     allocation.quota.adjust();
     const bool is_limited = allocation.quota.has_bandwidth_limit();
-    if (is_limited != was_limited) allocation.credit.fill(is_limited ? 0 : INT64_MAX);
+    if (allocation.was_used && is_limited != was_limited) {
+      allocation.credit.fill(first_credit(allocation));
+    }
   });
 }
 

@@ -13,14 +13,14 @@
 namespace uturn {
 
 struct RelayCounters {
-  // fates: datagrams_in == sum(drops) + answers + forwards + defers
-  Counter datagrams_in = 0;
+  // fates
   std::array<uint64_t, kDropReasons> drops{};
   uint64_t answers = 0;
   uint64_t defers = 0;
 
-  // What was relayed: added up of the traffic classes when it is asked for (Relay::counters), so
-  // that a packet need not be counted once more.
+  // Added up when it is asked for (Relay::counters), so that a packet need not be counted once
+  // more: what was relayed, of the traffic classes; what arrived, of its fates.
+  uint64_t datagrams_in = 0;  ///< sum(drops) + answers + defers + forwards
   uint64_t forwards = 0;
   uint64_t to_peers = 0;  ///< of `forwards`; their payload bytes with those of joined connections
   uint64_t to_clients = 0;

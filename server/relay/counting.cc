@@ -1,6 +1,8 @@
 // Counting what allocations are and relay: plain integers of the shard's thread.
 #include "server/relay/counting.h"
 
+#include <numeric>
+
 namespace uturn {
 
 RelayCounters Relay::counters() const {
@@ -11,12 +13,9 @@ RelayCounters Relay::counters() const {
   counters.forwards = counters.to_peers + counters.to_clients;
   counters.bytes_to_peers = relayed.to_peers.bytes;
   counters.bytes_to_clients = relayed.to_clients.bytes;
+  counters.datagrams_in = std::accumulate(counters.drops.begin(), counters.drops.end(),
+                                          counters.answers + counters.forwards + counters.defers);
   return counters;
-}
-
-void Relay::note_used(Allocation& allocation) {
-  ++counters_.allocations_used;
-  ++allocation.traffic_class->allocations_used;
 }
 
 void Relay::count_made(Allocation& allocation) {
@@ -72,8 +71,7 @@ void Relay::count_ended(Allocation& allocation, EndReason why) {
   counters_.permissions -= allocation.permissions_counted;
   counters_.channels -= allocation.channels_counted;
   --allocation.traffic_class->allocations;
-  const Traffic& traffic = allocation.traffic;
-  if (!allocation.was_joined && traffic.is_silent()) ++counters_.allocations_never_used;
+  if (!allocation.was_used) ++counters_.allocations_never_used;
   if (why == EndReason::stopped) ++counters_.allocations_stopped;
 }
 

@@ -25,11 +25,6 @@ namespace uturn {
     return Drop{DropReason::ttl_expired};
   }
 
-  const size_t size = packet.size();
-  if (!allocation->spend(Towards::client, size) && !draw(*allocation, Towards::client, size, now)) {
-    return Drop{DropReason::bandwidth};
-  }
-
   const Transport transport = allocation->five_tuple.transport;
   MutableBytes header;
   size_t padding = 0;
@@ -46,6 +41,10 @@ namespace uturn {
     write_data_indication_header(header, transaction_ids_.next(), shown, packet.size());
     padding = padding_of(packet.size());
   }
+  const size_t size = packet.size();
+  if (!allocation->spend(Towards::client, size) && !draw(*allocation, Towards::client, size, now)) {
+    return Drop{DropReason::bandwidth};
+  }
   count_to_client(*allocation, *side, size, now);
 
   IpFields fields = onward(ip.dscp, ip.ecn, ip.ttl, false);
@@ -57,7 +56,7 @@ namespace uturn {
 Outcome Relay::on_peer_packet(RelayTag tag, const PeerAddress& peer, const IpFields& ip,
                               const Packet& packet, Now now) {
   Outcome outcome = peer_data(tag, peer, ip, packet, now);
-  count(outcome);
+  if (!is_relayed(outcome)) count_unrelayed(outcome);
   return outcome;
 }
 

@@ -80,9 +80,11 @@ Relay::~Relay() {
 
 Outcome Relay::on_client_packet(const Arrival& arrival, const Packet& packet, Now now) {
   Outcome outcome = decide_client_packet(arrival, packet, now);
-  count(outcome);
+  if (std::holds_alternative<Forward>(outcome)) return outcome;
   if (const auto* shortcut = std::get_if<Shortcut>(&outcome)) {
     outcome = take(*shortcut, packet, now);
+  } else {
+    count_unrelayed(outcome);
   }
   return outcome;
 }
@@ -230,8 +232,7 @@ void Relay::count_unrelayed(const Outcome& outcome) {
   } else if (std::holds_alternative<Defer>(outcome)) {
     ++counters_.defers;
   } else {
-    --counters_.datagrams_in;  // it arrives once more where it is decided
-    ++counters_.handed_over;
+    ++counters_.handed_over;  // it arrives once more where it is decided
   }
 }
 

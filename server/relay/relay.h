@@ -211,7 +211,6 @@ class Relay {
                      RealmId realm, Now now);
   Outcome perform(const Request& request);
   const Identity* known_identity(const Allocation* existing, const MessageView& message, Now now);
-  void count(const Outcome& outcome);
   void count_unrelayed(const Outcome& outcome);
   static bool is_known(AttributeType type);
 
@@ -256,6 +255,7 @@ class Relay {
 
   // bandwidth.cc, silence.cc
   bool draw(Allocation& allocation, Towards towards, size_t bytes, Now now);
+  void note_used(Allocation& allocation);
   void cut_off(Allocation& allocation, Now now);
   void adjust_bandwidth();
   std::optional<uint8_t> next_to_ask(const Request& request) const;
@@ -308,7 +308,6 @@ class Relay {
   void count_to_client(Allocation& allocation, const RelayedSide& side, size_t payload, Now now);
   void count_joined(Allocation& allocation, AddressFamily family, Towards towards, size_t bytes,
                     Now now);
-  void note_used(Allocation& allocation);
   void count_made(Allocation& allocation);
   void count_tables(Allocation& allocation);
   void count_ended(Allocation& allocation, EndReason why);

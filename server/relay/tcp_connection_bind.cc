@@ -43,7 +43,7 @@ Outcome Relay::connection_bind(const Request& request) {
   clear_timeout(*connection);
   connection->state = TcpConnectionState::bound;
   ++counters_.tcp_bound;
-  if (!std::exchange(allocation.was_joined, true)) note_used(allocation);
+  note_used(allocation);
   world_.tcp->sockets.join(request.arrival.listener, connection->socket, connection->id);
   return success(request);
 }

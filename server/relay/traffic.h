@@ -29,7 +29,6 @@ struct Traffic {
     bytes_to_client += bytes;
     peer_heard_at = now.monotonic;
   }
-  bool is_silent() const { return (packets_to_peers | packets_to_client) == 0; }
   Instant last_heard_at() const { return std::max(client_heard_at, peer_heard_at); }
 };
 

@@ -286,6 +286,7 @@ TEST_P(LoopSend, ASendThatFailsIsCountedAndTheOthersLeave) {
   EXPECT_THAT(hear(*peer, 2), ElementsAre("before", "after"));
   EXPECT_EQ(loop->counters().send_error_drops, 3u);
   EXPECT_EQ(loop->counters().datagrams_out, 2u);
+  EXPECT_EQ(loop->counters().bytes_out, 11u);
 }
 
 INSTANTIATE_TEST_SUITE_P(Worlds, LoopSend, testing::ValuesIn(all_worlds()), name_of_world);

@@ -48,6 +48,8 @@ TEST(UringSender, SendsWhoseCompletionsWereLostCountAsDrops) {
   EXPECT_EQ(sender.under_way(), 0u);
   sender.settle(Instant{});
   EXPECT_EQ(counters.datagrams_out, 1u);
+  EXPECT_EQ(counters.bytes_out, text.size());
+  EXPECT_EQ(counters.gso_sends + counters.gso_datagrams, 0u);
   EXPECT_EQ(counters.send_error_drops, 5u);
   EXPECT_TRUE(sender.queue().empty());
 }

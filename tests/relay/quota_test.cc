@@ -198,6 +198,53 @@ TEST(BandwidthReload, BindsAllocationsThatRunAndLetsThemGo) {
   EXPECT_EQ(heard_of_20(), 20);
 }
 
+TEST(BandwidthReload, BindsAllocationsThatHaveRelayedNothingYet) {
+  TestRelay relay;
+  auto& alice = relay.client("192.0.2.1:4000", "alice");
+  alice.allocate();
+  alice.bind_channel(0x4000, "198.51.100.7:5000");
+  relay.quota.set_limits({.bandwidth_per_user = 1'000});
+  relay.at().reload({});
+  int heard = 0;
+  for (int i = 0; i < 20; ++i) alice.channel_data(0x4000, std::string(10'000, 'x'));
+  for (; !relay.peers_hear_nothing(); ++heard) (void)relay.sent_to_peer();
+  EXPECT_EQ(heard, 6) << "what may pass at once";
+}
+
+TEST(UsedAllocation, IsNoticedOnceByItsFirstDatagramEvenAnEmptyOne) {
+  for (const bool is_limited : {false, true}) {
+    TestRelay relay{{.quota = {.bandwidth_per_user = is_limited ? 1'000u : 0u}}};
+    auto& alice = relay.client("192.0.2.1:4000", "alice");
+    alice.allocate();
+    alice.bind_channel(0x4000, "198.51.100.7:5000");
+    EXPECT_EQ(relay.counters().allocations_used, 0u);
+    relay.datagram_from_peer("198.51.100.7:5000", "");
+    EXPECT_EQ(relay.counters().allocations_used, 1u);
+    relay.datagram_from_peer("198.51.100.7:5000", "something");
+    alice.channel_data(0x4000, "something");
+    EXPECT_EQ(relay.counters().allocations_used, 1u);
+  }
+}
+
+TEST(UsedAllocation, IsNoneWhoseOnlyDatagramWasRefused) {
+  TestRelay relay{{.quota = {.bandwidth_per_user = 1'000}}};
+  auto& alice = relay.client("192.0.2.1:4000", "alice");
+  alice.allocate();
+  auto& other = relay.client("192.0.2.1:4001", "alice");
+  other.allocate();
+  other.bind_channel(0x4000, "198.51.100.7:5000");
+  alice.bind_channel(0x4000, "198.51.100.7:5000");
+  for (int i = 0; i < 20; ++i) other.channel_data(0x4000, std::string(10'000, 'x'));
+  EXPECT_EQ(relay.last_drop(), DropReason::bandwidth);
+  alice.channel_data(0x4000, std::string(10'000, 'x'));
+  EXPECT_EQ(relay.last_drop(), DropReason::bandwidth);
+  EXPECT_EQ(relay.counters().allocations_used, 1u);
+  relay.passes(10s);
+  alice.channel_data(0x4000, "something");
+  EXPECT_EQ(relay.last_drop(), std::nullopt);
+  EXPECT_EQ(relay.counters().allocations_used, 2u);
+}
+
 // RFC 6062: what a connection may read. TestRelay has no bytes, only their number.
 class JoinedCredit : public testing::Test {
  protected:
