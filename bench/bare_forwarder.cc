@@ -7,6 +7,7 @@
 
 #include "auth/random.h"
 #include "bench/forwarder.h"
+#include "io/descriptor_table.h"
 #include "io/make_loop.h"
 #include "io/udp_socket.h"
 #include "server/capacity.h"
@@ -82,6 +83,7 @@ Result<std::unique_ptr<Loop>, std::string> make_loop(const Config& config, IoWis
   const SegmentationSupport segmentation = test_segmentation();
   LoopSettings settings;
   settings.max_sockets = most_sockets(config);
+  lengthen_descriptor_table(settings.max_sockets);
   settings.gso = segmentation.gso;
   settings.gro = segmentation.gro;
   auto made = make_shard_loops(wish, choice->kind, settings, 1);

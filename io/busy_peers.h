@@ -2,8 +2,9 @@
 // cheaper.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
-#include <span>
+#include <utility>
 #include <vector>
 
 #include "io/loop.h"
@@ -22,7 +23,9 @@ class BusyPeers {
  public:
   static constexpr uint16_t kBusy = 64;          ///< votes that are worth a socket
   static constexpr uint16_t kMostVotes = 1'024;  ///< and what another peer has to outdo
-  static constexpr size_t kConnectsPerPass = 8;
+  /// Between two connections, some 15 µs of work each: a thousand calls that begin at once get
+  /// their twins within a quarter of a second, and no packet waits for all of them.
+  static constexpr Duration kPause = std::chrono::microseconds(250);
 
   struct Peer {
     TransportAddress to;
@@ -35,9 +38,7 @@ class BusyPeers {
   };
 
   /// `sockets`: the slots of the socket table; `limit`: twins at the most.
-  BusyPeers(uint32_t sockets, uint32_t limit) : peers_(sockets), limit_(limit) {
-    wanting_.reserve(kConnectsPerPass);
-  }
+  BusyPeers(uint32_t sockets, uint32_t limit) : peers_(sockets), limit_(limit) {}
 
   /// A send by this relay socket. Returns the twin that may carry it, or an invalid id.
   SocketId vote(SocketId owner, const OutgoingDatagram& datagram) {
@@ -48,26 +49,26 @@ class BusyPeers {
     }
     if (peer.votes < kMostVotes) ++peer.votes;
     if (peer.is_connected) return peer.twin;
-    if (peer.votes >= kBusy) want(owner);
+    if (peer.votes >= kBusy) wanting_ = owner;
     return {};
   }
 
-  /// At the end of a pass: connects the candidates that have become busy.
+  /// At the end of a pass: connects one candidate that has become busy, or none before its time.
   /// `open_twin(SocketId owner)` returns a new socket on that port, or an invalid id;
   /// `connect(SocketId twin, const Peer&)` whether it could.
   template <class OpenTwin, class Connect>
-  void connect_busy(OpenTwin open_twin, Connect connect) {
-    for (const SocketId owner : wanting_) {
-      Peer& peer = peers_[owner.slot];
-      if (peer.is_connected || peer.votes < kBusy) continue;
-      if (!peer.twin.is_valid() && twins_ < limit_) {
-        peer.twin = open_twin(owner);
-        twins_ += peer.twin.is_valid();
-      }
-      peer.is_connected = peer.twin.is_valid() && connect(peer.twin, peer);
-      if (!peer.is_connected) peer.votes = 0;  // and may try again when it was busy anew
+  void connect_busy(Instant now, OpenTwin open_twin, Connect connect) {
+    const SocketId owner = std::exchange(wanting_, {});
+    if (!owner.is_valid() || limit_ == 0 || now < rests_until_) return;
+    Peer& peer = peers_[owner.slot];
+    if (peer.is_connected || peer.votes < kBusy) return;
+    rests_until_ = now + kPause;
+    if (!peer.twin.is_valid() && twins_ < limit_) {
+      peer.twin = open_twin(owner);
+      twins_ += peer.twin.is_valid();
     }
-    wanting_.clear();
+    peer.is_connected = peer.twin.is_valid() && connect(peer.twin, peer);
+    if (!peer.is_connected) peer.votes = 0;  // and may try again when it was busy anew
   }
 
   SocketId twin_of(SocketId owner) const { return peers_[owner.slot].twin; }
@@ -82,12 +83,10 @@ class BusyPeers {
            peer.ecn == ip.ecn;
   }
   static void vote_against(Peer& peer, const OutgoingDatagram& datagram);
-  void want(SocketId owner) {
-    if (wanting_.size() < kConnectsPerPass && limit_ > 0) wanting_.push_back(owner);
-  }
 
   std::vector<Peer> peers_;
-  std::vector<SocketId> wanting_;
+  SocketId wanting_;  ///< the last that voted for a twin in this pass; those before it vote again
+  Instant rests_until_{};
   uint32_t limit_;
   uint32_t twins_ = 0;
 };

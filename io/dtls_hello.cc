@@ -10,7 +10,6 @@
 namespace uturn {
 namespace {
 
-constexpr size_t kRecordHeader = 13;
 constexpr size_t kMessageHeader = 12;
 constexpr size_t kVersionAndRandom = 34;
 constexpr size_t kMaxSessionId = 32;
@@ -35,11 +34,11 @@ std::optional<Bytes> cut_vector(Bytes& rest) {
 }  // namespace
 
 std::optional<DtlsClientHello> read_client_hello(Bytes datagram) {
-  if (datagram.size() < kRecordHeader + kMessageHeader + kVersionAndRandom) return std::nullopt;
+  if (datagram.size() < kDtlsRecordHeader + kMessageHeader + kVersionAndRandom) return std::nullopt;
   const bool is_plain_handshake = datagram[0] == kHandshakeRecord && datagram[1] == kMajorVersion &&
                                   load_be16(&datagram[3]) == 0;
   if (!is_plain_handshake) return std::nullopt;
-  Bytes rest = datagram.subspan(kRecordHeader);
+  Bytes rest = datagram.subspan(kDtlsRecordHeader);
   const size_t record_size = load_be16(&datagram[11]);
   if (record_size > rest.size() || record_size < kMessageHeader + kVersionAndRandom)
     return std::nullopt;
@@ -64,7 +63,7 @@ std::optional<DtlsClientHello> read_client_hello(Bytes datagram) {
 
 size_t write_hello_verify_request(const DtlsClientHello& hello, Bytes cookie, MutableBytes out) {
   const size_t body_size = 3 + cookie.size();
-  const size_t size = kRecordHeader + kMessageHeader + body_size;
+  const size_t size = kDtlsRecordHeader + kMessageHeader + body_size;
   CHECK(cookie.size() <= 255 && size <= out.size());
   std::ranges::fill(out.first(size), uint8_t{0});  // epoch, message sequence, fragment offset
   out[0] = kHandshakeRecord;
@@ -72,7 +71,7 @@ size_t write_hello_verify_request(const DtlsClientHello& hello, Bytes cookie, Mu
   std::ranges::copy(hello.record_sequence, &out[5]);
   store_be16(&out[11], static_cast<uint16_t>(kMessageHeader + body_size));
 
-  uint8_t* message = &out[kRecordHeader];
+  uint8_t* message = &out[kDtlsRecordHeader];
   message[0] = kHelloVerifyRequest;
   store_be16(message + 2, static_cast<uint16_t>(body_size));
   store_be16(message + 10, static_cast<uint16_t>(body_size));

@@ -7,6 +7,9 @@
 
 namespace uturn {
 
+/// Bytes in front of what a record carries (RFC 6347, Section 4.1).
+inline constexpr size_t kDtlsRecordHeader = 13;
+
 /// The start of an unencrypted ClientHello (RFC 6347, Sections 4.1, 4.2.1 and 4.2.2): views of the
 /// datagram. Nothing behind the cookie was looked at, and the message may be the first fragment.
 struct DtlsClientHello {

@@ -15,7 +15,6 @@
 namespace uturn {
 namespace {
 
-constexpr size_t kRecordHeader = 13;
 constexpr size_t kLengthSize = 2;
 
 /// OpenSSL keeps records of the next epoch until it comes, each in a buffer of 17 KB, and a
@@ -184,11 +183,12 @@ size_t DtlsSession::give_output(Bytes datagram) {
 /// The records up to where too many of the next epoch have come.
 Bytes DtlsSession::admitted_part(Bytes datagram) {
   size_t end = 0;
-  while (datagram.size() - end >= kRecordHeader) {
+  while (datagram.size() - end >= kDtlsRecordHeader) {
     const bool is_early = load_be16(&datagram[end + 3]) != 0;
     if (is_early && early_records_ == kMaxEarlyRecords) break;
     if (is_early) ++early_records_;
-    end += std::min<size_t>(kRecordHeader + load_be16(&datagram[end + 11]), datagram.size() - end);
+    end +=
+        std::min<size_t>(kDtlsRecordHeader + load_be16(&datagram[end + 11]), datagram.size() - end);
   }
   return datagram.first(end);
 }

@@ -11,9 +11,9 @@
 namespace uturn {
 namespace {
 
-struct Descriptor {
+struct TriedSocket {
   int fd;
-  ~Descriptor() {
+  ~TriedSocket() {
     if (fd >= 0) ::close(fd);
   }
 };
@@ -27,8 +27,8 @@ bool kernel_has_tls() {
   name.sin_family = AF_INET;
   name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t size = sizeof name;
-  const Descriptor listener{open_tcp()};
-  const Descriptor client{open_tcp()};
+  const TriedSocket listener{open_tcp()};
+  const TriedSocket client{open_tcp()};
   auto* any = reinterpret_cast<sockaddr*>(&name);
   if (::bind(listener.fd, any, size) != 0 || ::listen(listener.fd, 1) != 0 ||
       ::getsockname(listener.fd, any, &size) != 0 || ::connect(client.fd, any, size) != 0)

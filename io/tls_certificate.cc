@@ -17,11 +17,6 @@
 namespace uturn {
 namespace {
 
-struct FreeBio {
-  void operator()(BIO* bio) const { BIO_free(bio); }
-};
-using BioHandle = std::unique_ptr<BIO, FreeBio>;
-
 constexpr size_t kLargestFile = 1024 * 1024;
 
 Result<std::string, std::string> read_pem(const std::string& path) {

@@ -13,5 +13,6 @@ void FreeTlsObject::operator()(stack_st_X509* certificates) const {
   sk_X509_pop_free(certificates, X509_free);
 }
 void FreeTlsObject::operator()(evp_pkey_st* key) const { EVP_PKEY_free(key); }
+void FreeTlsObject::operator()(bio_st* bio) const { BIO_free(bio); }
 
 }  // namespace uturn

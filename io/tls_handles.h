@@ -10,6 +10,7 @@ struct ssl_session_st;
 struct x509_st;
 struct stack_st_X509;
 struct evp_pkey_st;
+struct bio_st;
 
 namespace uturn {
 
@@ -20,6 +21,7 @@ struct FreeTlsObject {
   void operator()(x509_st* certificate) const;
   void operator()(stack_st_X509* certificates) const;
   void operator()(evp_pkey_st* key) const;
+  void operator()(bio_st* bio) const;
 };
 
 using SslHandle = std::unique_ptr<ssl_st, FreeTlsObject>;
@@ -27,6 +29,7 @@ using SslContextHandle = std::unique_ptr<ssl_ctx_st, FreeTlsObject>;
 using X509Handle = std::unique_ptr<x509_st, FreeTlsObject>;
 using X509ChainHandle = std::unique_ptr<stack_st_X509, FreeTlsObject>;
 using PrivateKeyHandle = std::unique_ptr<evp_pkey_st, FreeTlsObject>;
+using BioHandle = std::unique_ptr<bio_st, FreeTlsObject>;
 /// What a client resumes a session with; null where it has none.
 using TlsTicket = std::unique_ptr<ssl_session_st, FreeTlsObject>;
 

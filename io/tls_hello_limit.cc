@@ -6,8 +6,8 @@
 namespace uturn {
 namespace {
 
-constexpr uint8_t kHandshakeRecord = 22;
-constexpr uint8_t kClientHello = 1;
+constexpr uint8_t kTlsHandshake = 22;
+constexpr uint8_t kTlsClientHello = 1;
 
 }  // namespace
 
@@ -22,7 +22,7 @@ bool TlsHelloLimit::admits(Bytes piece) {
         record_left_ = load_be16(&record_header_[3]);
         record_header_size_ = 0;
       }
-    } else if (record_header_[0] != kHandshakeRecord) {
+    } else if (record_header_[0] != kTlsHandshake) {
       used = std::min<size_t>(piece.size(), record_left_);
       record_left_ = static_cast<uint16_t>(record_left_ - used);
     } else if (message_left_ != 0) {
@@ -42,7 +42,7 @@ bool TlsHelloLimit::admits_message_byte(uint8_t byte) {
   message_header_[message_header_size_++] = byte;
   if (message_header_size_ != message_header_.size()) return true;
   message_header_size_ = 0;
-  is_done_ = message_header_[0] != kClientHello;
+  is_done_ = message_header_[0] != kTlsClientHello;
   message_left_ = load_be32(message_header_.data()) & 0xFFFFFF;
   return is_done_ || message_left_ <= kMaxClientHello;
 }

@@ -14,11 +14,6 @@ namespace {
 constexpr auto kValidity = std::chrono::hours(24 * 30);
 constexpr auto kClockDifference = std::chrono::hours(1);
 
-struct FreeBio {
-  void operator()(BIO* bio) const { BIO_free(bio); }
-};
-using BioHandle = std::unique_ptr<BIO, FreeBio>;
-
 std::string text_in(BIO* bio) {
   char* start = nullptr;
   const long size = BIO_get_mem_data(bio, &start);

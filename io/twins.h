@@ -12,7 +12,7 @@ namespace uturn {
 /// Between two passes, when nothing is queued. `watch(UdpSocket, OpenSocket)` puts a twin into the
 /// table and has it received from; it returns an invalid id where there is no room.
 template <class Watch>
-void connect_busy_peers(BusyPeers& busy, SocketTable& sockets, LoopCounters& counters,
+void connect_busy_peers(BusyPeers& busy, SocketTable& sockets, LoopCounters& counters, Instant now,
                         Watch watch) {
   const auto open = [&](SocketId owner) -> SocketId {
     const OpenSocket* socket = sockets.find(owner);
@@ -30,7 +30,7 @@ void connect_busy_peers(BusyPeers& busy, SocketTable& sockets, LoopCounters& cou
     counters.peers_connected += is_connected;
     return is_connected;
   };
-  busy.connect_busy(open, connect);
+  busy.connect_busy(now, open, connect);
   counters.twins = busy.twins();
 }
 

@@ -196,7 +196,7 @@ void UringLoop::run_pass(LoopHandler& handler, Instant wake_at) {
   hand_over(handler);
   flush();
   batch_wait_.on_pass(pass_began_, counters_.datagrams_in);
-  connect_busy_peers(busy_peers_, sockets_, counters_,
+  connect_busy_peers(busy_peers_, sockets_, counters_, pass_began_,
                      [this](UdpSocket twin, const OpenSocket& as) {
                        return watch(std::move(twin), as).value_or(SocketId{});
                      });

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "auth/special_purpose.h"
+#include "io/descriptor_table.h"
 #include "server/admin/dashboard_server.h"
 #include "server/capacity.h"
 #include "server/config_checks.h"
@@ -282,6 +283,7 @@ void Server::choose_capacity() {
       .connections = wanted_connections(),
   };
   const uint64_t descriptors = raise_descriptor_limit(wanted_descriptors(needs));
+  lengthen_descriptor_table(std::min(descriptors, wanted_descriptors(needs)));
   const Capacity capacity = compute_capacity(needs, descriptors);
   // A shard may by chance get all of the clients.
   const uint64_t sockets = std::min<uint64_t>(descriptors, wanted_descriptors(needs));

@@ -21,7 +21,9 @@ class BusyPeersVote : public testing::Test {
   /// The end of a pass. Returns whom a twin was connected to, in order.
   std::vector<TransportAddress> connect(bool can_open = true, bool can_connect = true) {
     std::vector<TransportAddress> connected;
+    now += BusyPeers::kPause;
     peers.connect_busy(
+        now,
         [&](SocketId owner) {
           EXPECT_EQ(owner, kRelay);
           ++opened;
@@ -36,6 +38,7 @@ class BusyPeersVote : public testing::Test {
   }
 
   BusyPeers peers{16, 4};
+  Instant now{};
   int opened = 0;
 };
 
@@ -121,14 +124,39 @@ TEST_F(BusyPeersVote, TwinsAreLimitedAndALimitOfNoneAsksForNone) {
       for (int i = 0; i < BusyPeers::kBusy; ++i) {
         few.vote({slot, 1}, {{slot, 1}, at(kAlice), {}, {}, {}});
       }
-      few.connect_busy([&](SocketId owner) { return ++asked, SocketId{owner.slot + 8, 1}; },
-                       [](SocketId, const BusyPeers::Peer&) { return true; });
+      few.connect_busy(
+          now += BusyPeers::kPause,
+          [&](SocketId owner) { return ++asked, SocketId{owner.slot + 8, 1}; },
+          [](SocketId, const BusyPeers::Peer&) { return true; });
     }
     EXPECT_EQ(few.twins(), limit);
     EXPECT_EQ(asked, limit);
     few.forget({0, 1});
     EXPECT_EQ(few.twins(), limit > 0 ? 1u : 0u);
   }
+}
+
+TEST_F(BusyPeersVote, AThousandCallsThatBeginAtOnceGetTheirTwinsOneByOne) {
+  constexpr uint32_t kCalls = 1'000;
+  BusyPeers many{2 * kCalls, kCalls};
+  Instant at_last{};
+  for (Duration passed{}; many.twins() < kCalls && passed < std::chrono::seconds(3);
+       passed += std::chrono::microseconds(100)) {
+    const uint32_t before = many.twins();
+    for (uint32_t slot = 0; slot < kCalls; ++slot) {
+      for (int i = 0; i < (passed == Duration{} ? BusyPeers::kBusy : 1); ++i) {
+        many.vote({slot, 1}, {{slot, 1}, at(kAlice), {}, {}, {}});
+      }
+    }
+    many.connect_busy(
+        now + passed, [](SocketId owner) { return SocketId{owner.slot + kCalls, 1}; },
+        [](SocketId, const BusyPeers::Peer&) { return true; });
+    ASSERT_LE(many.twins(), before + 1);
+    if (many.twins() == before) continue;
+    ASSERT_TRUE(before == 0 || now + passed - at_last >= BusyPeers::kPause);
+    at_last = now + passed;
+  }
+  EXPECT_EQ(many.twins(), kCalls);
 }
 
 TEST_F(BusyPeersVote, ASlotsNextLifeBeginsWithoutVotes) {
