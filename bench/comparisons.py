@@ -123,11 +123,13 @@ def allocations(world):
 def many_against_few(world, direction):
     """The same packets, one after the other to another allocation each, over few and over many."""
     few, many = (w.unsaturated(direction, 60_000, allocations=n) for n in (100, 10_000))
+    eager_few, eager_many = (Run(w.without_wait(size), URING) for size in (few, many))
     servers = (URING, COTURN, FORWARDER)
     runs = tuple(Run(size, server) for size in (few, many) for server in servers)
-    return Comparison(f"many-{direction}", world, runs, tuple(
+    return Comparison(f"many-{direction}", world, (*runs, eager_few, eager_many), tuple(
         Row(f"10,000 allocations ÷ 100, {server}", "cpu", Run(many, server), Run(few, server),
-            target=1.3 if server == URING else None) for server in servers))
+            target=1.3 if server == URING else None) for server in servers) + (
+        Row("10,000 allocations ÷ 100, without the wait", "cpu", eager_many, eager_few, target=1.3),))
 
 
 def idle(world):
@@ -156,10 +158,12 @@ def storm(world):
 
 def workers(world):
     """Both workers on the server's processors: where that is one, they take turns on it."""
-    runs = tuple(Run(load(n), URING) for load in (w.saturating, w.paced) for n in (1, 2))
+    loads = (w.saturating, w.paced, lambda n: w.without_wait(w.paced(n)))
+    runs = tuple(Run(load(n), URING) for load in loads for n in (1, 2))
     return Comparison("workers", world, runs, (
         Row("saturated: 2 workers ÷ 1", "cpu", runs[1], runs[0], target=1.10),
         Row("40,000 packets/s: 2 workers ÷ 1", "cpu", runs[3], runs[2], target=1.10),
+        Row("40,000 packets/s, without the wait: 2 workers ÷ 1", "cpu", runs[5], runs[4], target=1.10),
     ))
 
 
