@@ -65,8 +65,15 @@ class Process:
             return log.read()
 
     def resident_kilobytes(self):
+        return self._status("VmRSS")
+
+    def descriptor_table_length(self):
+        """How many descriptors the kernel has room for before it makes that table longer."""
+        return self._status("FDSize")
+
+    def _status(self, name):
         with open(f"/proc/{self.pid}/status") as status:
-            return int(re.search(r"VmRSS:\s+(\d+) kB", status.read()).group(1))
+            return int(re.search(rf"{name}:\s+(\d+)", status.read()).group(1))
 
     def has_ended(self):
         return self._child.poll() is not None

@@ -106,6 +106,9 @@ class UturnServer:
     def resident_kilobytes(self):
         return self._process.resident_kilobytes()
 
+    def descriptor_table_length(self):
+        return self._process.descriptor_table_length()
+
     def stop(self):
         """Ends the server as an operator does; what it logged is returned."""
         status = self._process.terminate(STOP_DEADLINE)
