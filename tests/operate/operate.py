@@ -612,12 +612,12 @@ def room_for_allocations(wanted):
 def many_allocations(server, count):
     """Of a client each, with a packet for one of them now and then. They do not outlive the server."""
     uri = "turn:{}:{}".format(*server.endpoint().address)
+    before = status_of(server)["allocations"]
     bench = subprocess.Popen(
         [cases.options.server, "bench", uri, "--user", USER, "--password", PASSWORD, "--quiet",
          "--allocations", str(count), "--peers", "16", "--direction", "both", "--rate", "500",
          "--seconds", "600"], stdout=subprocess.DEVNULL)
     try:
-        before = status_of(server)["allocations"]
         wait_until(lambda: bench.poll() is not None or
                    status_of(server)["allocations"] == before + count, 120, f"{count} allocations")
         check(bench.poll() is None, f"{count} allocations could not be made")
