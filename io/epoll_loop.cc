@@ -80,7 +80,7 @@ LooseSocket EpollLoop::detach(SocketId id) {
   if (!socket) return {};
   if (queue_.uses(socket->fd)) flush();
   close_twin(id);
-  ::epoll_ctl(epoll_, EPOLL_CTL_DEL, socket->fd, nullptr);
+  if (socket->receives) ::epoll_ctl(epoll_, EPOLL_CTL_DEL, socket->fd, nullptr);
   const LooseSocket loose{socket->fd};
   sockets_.remove(id);
   return loose;
@@ -173,6 +173,7 @@ Result<SocketId, OpenError> EpollLoop::add(UdpSocket socket, const UdpSocketSpec
   const OpenSocket as{
       .kind = spec.kind,
       .large_buffers = spec.kind == SocketKind::listener,
+      .receives = !spec.receives_later,
       .tag = tag,
       .address = spec.address.port != 0 ? TransportAddress{spec.address} : socket.local_address()};
   const auto id = watch(std::move(socket), as);
@@ -184,15 +185,29 @@ std::optional<SocketId> EpollLoop::watch(UdpSocket socket, OpenSocket as) {
   as.fd = socket.fd();
   const auto id = sockets_.add(as);
   if (!id) return std::nullopt;
-  epoll_event event{};
-  event.events = EPOLLIN;
-  event.data.u64 = event_of(*id);
-  if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, socket.fd(), &event) != 0) {
+  if (as.receives && !watch(*id, as.fd)) {
     sockets_.remove(*id);
     return std::nullopt;
   }
   socket.release();
   return *id;
+}
+
+bool EpollLoop::watch(SocketId id, int fd) {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = event_of(id);
+  return ::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+bool EpollLoop::begin_receiving(SocketId id, const UdpSocketSpec& spec) {
+  OpenSocket* socket = sockets_.find(id);
+  if (!socket || socket->receives) return false;
+  const auto dropped = make_receiving(socket->fd, spec);
+  if (!dropped || !watch(id, socket->fd)) return false;
+  socket->kernel_drops = *dropped;
+  socket->receives = true;
+  return true;
 }
 
 std::span<const epoll_event> EpollLoop::wait(Instant until) {

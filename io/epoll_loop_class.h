@@ -29,6 +29,7 @@ class alignas(64) EpollLoop : public Loop {
   Result<SocketId, OpenError> adopt(LooseSocket loose, const UdpSocketSpec& spec, uint64_t tag,
                                     bool discard_queued) override;
   LooseSocket detach(SocketId id) override;
+  bool begin_receiving(SocketId id, const UdpSocketSpec& spec) override;
   void close_loose(LooseSocket loose) override { ::close(loose.handle); }
   void close(SocketId id) override;
   TransportAddress local_address(SocketId id) const override;
@@ -53,6 +54,7 @@ class alignas(64) EpollLoop : public Loop {
 
   Result<SocketId, OpenError> add(UdpSocket socket, const UdpSocketSpec& spec, uint64_t tag);
   std::optional<SocketId> watch(UdpSocket socket, OpenSocket as);
+  bool watch(SocketId id, int fd);
   std::span<const epoll_event> wait(Instant until);
   void gather(Instant until);
   int spin(Instant until);

@@ -30,6 +30,7 @@ struct UdpSocketSpec {
   TransportAddress address;         ///< port 0: any
   bool reuse_port = false;          ///< one of a listener's group
   bool freebind = false;            ///< the address may not be there yet
+  bool receives_later = false;      ///< holds its port only, until Loop::begin_receiving()
   int receive_buffer = 256 * 1024;  ///< bytes asked for; without CAP_NET_ADMIN the kernel caps them
   int send_buffer = 256 * 1024;
   Duration busy_poll{};  ///< of a listener: how long the kernel may poll the device; a wish
@@ -183,6 +184,10 @@ class Loop {
   /// is still delivered, in this pass or the next ones, with the old id and tag. That id is stale
   /// for everything else, and the errors of its sends are not told any more.
   virtual LooseSocket detach(SocketId id) = 0;
+  /// Once for a socket whose `spec` (as it was opened with) said that it receives later: until then
+  /// the kernel keeps a datagram or two of what comes and drops the others, and nobody is woken.
+  /// What came before is not delivered. False: the kernel has no room for it.
+  virtual bool begin_receiving(SocketId id, const UdpSocketSpec& spec) = 0;
   virtual void close_loose(LooseSocket socket) = 0;
   /// Nothing of this socket is delivered afterwards, not even from the batch being handled: there,
   /// what is not handled yet keeps its tag but its `socket` is no longer valid. What the socket has

@@ -38,6 +38,7 @@ struct OpenSocket {
   SocketKind kind = SocketKind::relay;
   bool large_buffers = false;  ///< GRO, or a datagram was truncated once
   bool is_connected = false;   ///< a twin: sends by it name nobody
+  bool receives = true;        ///< is, or will be, asked for what arrives
   uint32_t kernel_drops = 0;   ///< as SO_RXQ_OVFL last said
   uint64_t tag = 0;
   TransportAddress address = {};  ///< as bound

@@ -1,6 +1,7 @@
 // Every socket option of uturn's UDP sockets stands in this file, and the groups of listeners.
 #include "io/udp_socket.h"
 
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <sys/socket.h>
@@ -32,17 +33,14 @@ bool set_ipv4_options(int fd, const UdpSocketSpec& spec) {
   return (!spec.address.ip.is_unspecified() || set_option(fd, IPPROTO_IP, IP_PKTINFO, 1)) &&
          set_option(fd, IPPROTO_IP, IP_RECVTOS, 1) && set_option(fd, IPPROTO_IP, IP_RECVTTL, 1) &&
          set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT) &&
-         (!spec.freebind || set_option(fd, IPPROTO_IP, IP_FREEBIND, 1)) &&
          (spec.kind != SocketKind::relay || set_option(fd, IPPROTO_IP, IP_RECVERR, 1));
 }
 
 bool set_ipv6_options(int fd, const UdpSocketSpec& spec) {
-  return set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) &&
-         (!spec.address.ip.is_unspecified() || set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)) &&
+  return (!spec.address.ip.is_unspecified() || set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)) &&
          set_option(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1) &&
          set_option(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1) &&
          set_option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DONT) &&
-         (!spec.freebind || set_option(fd, IPPROTO_IPV6, IPV6_FREEBIND, 1)) &&
          (spec.kind != SocketKind::relay || set_option(fd, IPPROTO_IPV6, IPV6_RECVERR, 1));
 }
 
@@ -60,8 +58,18 @@ void ask_for_buffers(int fd, const UdpSocketSpec& spec) {
   ask(SO_SNDBUFFORCE, SO_SNDBUF, spec.send_buffer);
 }
 
-bool set_options(int fd, const UdpSocketSpec& spec, bool gro) {
+// What bind() looks at.
+bool set_binding_options(int fd, const UdpSocketSpec& spec) {
   if (spec.reuse_port && !set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1)) return false;
+  if (spec.address.ip.is_v4()) {
+    return !spec.freebind || set_option(fd, IPPROTO_IP, IP_FREEBIND, 1);
+  }
+  return set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) &&
+         (!spec.freebind || set_option(fd, IPPROTO_IPV6, IPV6_FREEBIND, 1));
+}
+
+// What datagrams ask for.
+bool set_traffic_options(int fd, const UdpSocketSpec& spec, bool gro) {
   // Wishes: the kernel may cap the buffers and not let us poll its devices, and without the others
   // datagrams arrive one by one and drops are not told.
   ask_for_buffers(fd, spec);
@@ -72,6 +80,28 @@ bool set_options(int fd, const UdpSocketSpec& spec, bool gro) {
     set_option(fd, SOL_SOCKET, SO_BUSY_POLL, static_cast<int>(time.count()));
   }
   return spec.address.ip.is_v4() ? set_ipv4_options(fd, spec) : set_ipv6_options(fd, spec);
+}
+
+// Six system calls that most sockets of a storm of Allocates never need; and whoever floods the
+// port of an allocation without a permission fills a buffer of a datagram or two.
+bool set_options(int fd, const UdpSocketSpec& spec, bool gro) {
+  if (!set_binding_options(fd, spec)) return false;
+  return spec.receives_later ? set_option(fd, SOL_SOCKET, SO_RCVBUF, 0)
+                             : set_traffic_options(fd, spec, gro);
+}
+
+uint32_t dropped_by(int fd) {
+  uint32_t counts[SK_MEMINFO_VARS] = {};
+  socklen_t size = sizeof counts;
+  ::getsockopt(fd, SOL_SOCKET, SO_MEMINFO, counts, &size);
+  return counts[SK_MEMINFO_DROPS];
+}
+
+void discard_some(int fd, int most) {
+  uint8_t nothing = 0;
+  for (int i = 0; i < most; ++i) {
+    if (::recv(fd, &nothing, 0, MSG_DONTWAIT) < 0 && repeats_after(errno) == 0) break;
+  }
 }
 
 // The port is bound alone once: sockets of a group would let a second instance join, and half of
@@ -171,10 +201,14 @@ void set_dont_fragment(int fd, bool on) {
 
 void discard_received(int fd) {
   constexpr int kMost = 65'536;  // more than the largest receive buffer holds
-  uint8_t nothing = 0;
-  for (int i = 0; i < kMost; ++i) {
-    if (::recv(fd, &nothing, 0, MSG_DONTWAIT) < 0 && repeats_after(errno) == 0) break;
-  }
+  discard_some(fd, kMost);
+}
+
+std::optional<uint32_t> make_receiving(int fd, const UdpSocketSpec& spec) {
+  constexpr int kMost = 16;  // more than the smallest receive buffer holds
+  if (!set_traffic_options(fd, spec, false)) return std::nullopt;
+  discard_some(fd, kMost);
+  return dropped_by(fd);
 }
 
 OpenError open_error_of(int error_number) {

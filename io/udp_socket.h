@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,7 +22,8 @@ class UdpSocket {
 
   /// Non-blocking, CLOEXEC, V6ONLY, never SO_REUSEADDR. IP_PMTUDISC_DONT and its IPv6 sibling; TOS
   /// and TTL received; pktinfo where it is not bound to one address; SO_RXQ_OVFL; GRO for
-  /// listeners; IP_RECVERR for relay sockets.
+  /// listeners; IP_RECVERR for relay sockets. One that receives later has but what bind() asks for
+  /// and the smallest receive buffer there is.
   static Result<UdpSocket, OpenError> open(const UdpSocketSpec& spec, bool gro);
 
   /// A second socket on the port of a relay socket, for what its busiest peer sends and is sent.
@@ -51,6 +53,10 @@ void receive_trains(int fd);
 
 /// Throws away what was received by now, within a bound.
 void discard_received(int fd);
+
+/// For a socket that `spec` opened to receive later: gives it what it lacks and throws away what it
+/// holds. Nothing if the kernel refused; else how many datagrams it has dropped by now.
+std::optional<uint32_t> make_receiving(int fd, const UdpSocketSpec& spec);
 
 OpenError open_error_of(int error_number);
 std::string_view text_of(OpenError error);  ///< "address in use"

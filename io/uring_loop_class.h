@@ -34,6 +34,7 @@ class alignas(64) UringLoop final : public Loop, StreamPoller {
   Result<SocketId, OpenError> adopt(LooseSocket socket, const UdpSocketSpec& spec, uint64_t tag,
                                     bool discard_queued) override;
   LooseSocket detach(SocketId id) override;
+  bool begin_receiving(SocketId id, const UdpSocketSpec& spec) override;
   void close_loose(LooseSocket socket) override { ::close(socket.handle); }
   void close(SocketId id) override;
   TransportAddress local_address(SocketId id) const override;

@@ -323,6 +323,10 @@ Result<SocketId, SocketFailure> Shard::open(const RelayedAddress& address, Relay
   return *opened;
 }
 
+bool Shard::begin_receiving(SocketId id, const RelayedAddress& address) {
+  return loop_->begin_receiving(id, relay_socket_at(address));
+}
+
 Result<HeldSocket, SocketFailure> Shard::hold(const RelayedAddress& address) {
   auto opened = loop_->open(relay_socket_at(address), kRelayBit | UINT32_MAX);
   if (!opened) return Failure{failure_of(opened.error())};
@@ -331,7 +335,7 @@ Result<HeldSocket, SocketFailure> Shard::hold(const RelayedAddress& address) {
 
 Result<SocketId, SocketFailure> Shard::adopt(HeldSocket socket, const RelayedAddress& address,
                                              RelayTag tag) {
-  auto adopted = loop_->adopt({socket.handle}, relay_socket_at(address), pack(tag), true);
+  auto adopted = loop_->adopt({socket.handle}, relay_socket_at(address), pack(tag), false);
   if (!adopted) return Failure{failure_of(adopted.error())};
   return *adopted;
 }
@@ -340,6 +344,7 @@ UdpSocketSpec Shard::relay_socket_at(const RelayedAddress& address) const {
   UdpSocketSpec spec = settings_.relay_socket;
   spec.kind = SocketKind::relay;
   spec.address = address;
+  spec.receives_later = true;
   return spec;
 }
 

@@ -157,6 +157,7 @@ class alignas(64) Shard final : LoopHandler,
   }
 
   Result<SocketId, SocketFailure> open(const RelayedAddress& address, RelayTag tag) override;
+  bool begin_receiving(SocketId id, const RelayedAddress& address) override;
   void close(SocketId id) override { loop_->close(id); }
   Result<HeldSocket, SocketFailure> hold(const RelayedAddress& address) override;
   Result<SocketId, SocketFailure> adopt(HeldSocket socket, const RelayedAddress& address,

@@ -53,6 +53,7 @@ class MeasuredRelay {
       tags.push_back(tag);
       return SocketId{static_cast<uint32_t>(tags.size()), 1};
     }
+    bool begin_receiving(SocketId, const RelayedAddress&) override { return true; }
     void close(SocketId) override {}
     Result<HeldSocket, SocketFailure> hold(const RelayedAddress&) override {
       return Failure{SocketFailure::exhausted};

@@ -60,19 +60,18 @@ struct Allocation {
   TrafficClass* traffic_class = nullptr;  ///< the relay's
   uint32_t permissions_counted = 0;
   uint32_t channels_counted = 0;
+  std::array<bool, 2> receives{};  ///< which side's socket is read: somebody was permitted once
   bool was_permitted = false;
   bool was_used = false;               ///< has relayed something, or joined a TCP connection
   std::unique_ptr<TcpAllocation> tcp;  ///< relayed transport addresses are TCP's (RFC 6062)
 
-  std::optional<RelayedSide>& side(AddressFamily family) {
-    return sides[family == AddressFamily::ipv4 ? 0 : 1];
-  }
+  static size_t index_of(AddressFamily family) { return family == AddressFamily::ipv4 ? 0 : 1; }
+  std::optional<RelayedSide>& side(AddressFamily family) { return sides[index_of(family)]; }
   const std::optional<RelayedSide>& side(AddressFamily family) const {
-    return sides[family == AddressFamily::ipv4 ? 0 : 1];
+    return sides[index_of(family)];
   }
   PermissionTable& permissions(AddressFamily family) {
-    return tcp ? tcp->permissions[family == AddressFamily::ipv4 ? 0 : 1]
-               : side(family)->permissions;
+    return tcp ? tcp->permissions[index_of(family)] : side(family)->permissions;
   }
   /// Per packet: one subtraction. What is not there has to be drawn (Relay::draw).
   bool spend(Towards towards, size_t bytes) {

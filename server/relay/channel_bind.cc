@@ -48,6 +48,9 @@ Outcome Relay::channel_bind(const Request& request) {
     return reject(request, ErrorCode::insufficient_capacity);
   }
 
+  if (!receives_from_peers(allocation, ip.family()))
+    return reject(request, ErrorCode::insufficient_capacity);
+
   allocation.channels.bind(*number, peer->address, peer->check, request.now);
   permissions.install(ip, peer->check, request.now);
   expect_shortcuts(*peer);

@@ -40,6 +40,8 @@ Outcome Relay::create_permission(const Request& request) {
       count_tables(allocation);  // looking for room has swept
       return reject(request, ErrorCode::insufficient_capacity);
     }
+    if (!allocation.tcp && !receives_from_peers(allocation, family))
+      return reject(request, ErrorCode::insufficient_capacity);
   }
 
   for (size_t i = 0; i < count; ++i) {

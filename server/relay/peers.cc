@@ -27,6 +27,14 @@ Result<Relay::Peer, ErrorCode> Relay::admit(const PeerAddress& shown,
   return Peer{peer, has_services ? PeerCheck::each_port : PeerCheck::none};
 }
 
+// Who floods an allocation that permits nobody costs this server nothing: its socket is not read.
+bool Relay::receives_from_peers(Allocation& allocation, AddressFamily family) {
+  const RelayedSide& side = *allocation.side(family);
+  bool& receives = allocation.receives[Allocation::index_of(family)];
+  if (!receives) receives = world_.sockets.begin_receiving(side.socket, side.port.address());
+  return receives;
+}
+
 // Teredo and 6to4: a tunnel's end would multiply what is sent there (RFC 8656, Section 21.4). No
 // configuration can allow them.
 bool Relay::is_tunneled(const IpAddress& ip) {

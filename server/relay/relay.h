@@ -268,6 +268,7 @@ class Relay {
   };
   Result<Peer, ErrorCode> admit(const PeerAddress& shown, const Allocation& allocation);
   static bool is_tunneled(const IpAddress& ip);
+  bool receives_from_peers(Allocation& allocation, AddressFamily family);
   bool may_pass(PeerCheck check, const PeerAddress& peer, const Allocation& allocation) const {
     return check == PeerCheck::none || may_pass_at_port(peer, allocation);
   }

@@ -35,15 +35,18 @@ struct HeldSocket {
   int handle = -1;
 };
 
-/// Asked by requests, never per packet. The shard implements it on its loop.
+/// Asked by requests, never per packet. The shard implements it on its loop. No socket delivers
+/// anything before begin_receiving(): nobody is permitted to send.
 class RelaySockets {
  public:
   virtual ~RelaySockets() = default;
   virtual Result<SocketId, SocketFailure> open(const RelayedAddress& address, RelayTag tag) = 0;
+  /// Once, with the first permission. What arrived before is discarded. False: the kernel has no
+  /// room for it, and the socket stays as it was.
+  virtual bool begin_receiving(SocketId id, const RelayedAddress& address) = 0;
   virtual void close(SocketId id) = 0;
   virtual Result<HeldSocket, SocketFailure> hold(const RelayedAddress& address) = 0;
-  /// What arrived while it was held is discarded: nobody was permitted to send. A failure closes
-  /// it.
+  /// A failure closes it.
   virtual Result<SocketId, SocketFailure> adopt(HeldSocket socket, const RelayedAddress& address,
                                                 RelayTag tag) = 0;
   virtual void drop(HeldSocket socket) = 0;

@@ -113,6 +113,7 @@ class RelayWorldForFuzzing {
       tag = t;
       return SocketId{2, 1};
     }
+    bool begin_receiving(SocketId, const RelayedAddress&) override { return true; }
     void close(SocketId) override {}
     Result<HeldSocket, SocketFailure> hold(const RelayedAddress&) override {
       return HeldSocket{++held};

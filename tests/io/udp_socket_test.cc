@@ -82,6 +82,43 @@ TEST(UdpSocket, RelaySocketHasItsOptions) {
   EXPECT_EQ(option_of(socket->fd(), IPPROTO_UDP, UDP_GRO), 0);
 }
 
+// Whoever floods the ports of allocations that permit nobody shall not fill the kernel's memory.
+TEST(UdpSocket, WhatReceivesLaterHoldsNextToNothingOfAFlood) {
+  UdpSocketSpec spec = spec_on("127.0.0.1:0");
+  spec.receives_later = true;
+  const auto socket = UdpSocket::open(spec, true);
+  ASSERT_TRUE(socket);
+  const auto sender = UdpSocket::open(spec_on("127.0.0.1:0"), true);
+  ASSERT_TRUE(sender);
+  SocketName name;
+  const socklen_t size = write_name(socket->local_address(), name);
+  const std::array<uint8_t, 1'000> bytes{};
+  const auto flood = [&] {
+    for (int i = 0; i < 200; ++i) {
+      ASSERT_EQ(::sendto(sender->fd(), bytes.data(), bytes.size(), 0, &name.any, size), 1'000);
+    }
+  };
+  const auto held = [&] {
+    std::array<uint8_t, 1'000> into{};
+    int count = 0;
+    while (::recv(socket->fd(), into.data(), into.size(), MSG_DONTWAIT) > 0) ++count;
+    return count;
+  };
+  flood();
+  EXPECT_LE(held(), 4);
+
+  flood();
+  const auto dropped = make_receiving(socket->fd(), spec);
+  ASSERT_TRUE(dropped);
+  EXPECT_GE(*dropped, 392u);
+  EXPECT_EQ(held(), 0) << "what came before was thrown away";
+  EXPECT_EQ(option_of(socket->fd(), IPPROTO_IP, IP_MTU_DISCOVER), IP_PMTUDISC_DONT);
+  EXPECT_EQ(option_of(socket->fd(), IPPROTO_IP, IP_RECVERR), 1);
+  EXPECT_EQ(option_of(socket->fd(), IPPROTO_IP, IP_RECVTTL), 1);
+  flood();
+  EXPECT_GT(held(), 50);
+}
+
 TEST(UdpSocket, ASocketBoundToEveryAddressIsToldWhereADatagramCameTo) {
   const auto v4 = UdpSocket::open(spec_on("0.0.0.0:0", SocketKind::listener), true);
   ASSERT_TRUE(v4);

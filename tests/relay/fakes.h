@@ -35,10 +35,12 @@ class FakeSockets final : public RelaySockets {
   struct Open {
     RelayedAddress address;
     RelayTag tag;
+    bool receives = false;
   };
   void occupy_next(uint32_t times) { occupied_ = times; }  ///< another process holds those ports
   void exhaust(bool is_exhausted) { is_exhausted_ = is_exhausted; }  ///< no descriptors are left
   void exhaust_after(uint32_t more) { left_ = more; }
+  void refuse_to_receive(bool refuses) { refuses_to_receive_ = refuses; }
 
   uint32_t opened() const { return opened_; }
   uint32_t asked() const { return asked_; }
@@ -60,6 +62,13 @@ class FakeSockets final : public RelaySockets {
   Result<SocketId, SocketFailure> open(const RelayedAddress& address, RelayTag tag) override {
     if (const auto failure = failure_for(address)) return Failure{*failure};
     return add(address, tag);
+  }
+  bool begin_receiving(SocketId id, const RelayedAddress& address) override {
+    Open& socket = open_.at(id.slot);
+    EXPECT_EQ(socket.address, address);
+    EXPECT_FALSE(socket.receives) << "asked for twice";
+    socket.receives = !refuses_to_receive_;
+    return socket.receives;
   }
   void close(SocketId id) override {
     const Open* socket = find(id);
@@ -110,7 +119,7 @@ class FakeSockets final : public RelaySockets {
   }
   SocketId add(const RelayedAddress& address, RelayTag tag) {
     ++opened_;
-    open_.emplace(++slots_, Open{address, tag});
+    open_.emplace(++slots_, Open{.address = address, .tag = tag});
     return {slots_, 1};
   }
 
@@ -122,6 +131,7 @@ class FakeSockets final : public RelaySockets {
   uint32_t occupied_ = 0;
   uint32_t left_ = UINT32_MAX;
   bool is_exhausted_ = false;
+  bool refuses_to_receive_ = false;
   uint32_t asked_ = 0;
   uint32_t opened_ = 0;
   uint32_t closed_ = 0;

@@ -25,6 +25,43 @@ TEST(CreatePermission, LetsTheAddressInFromEveryPort) {
   EXPECT_EQ(relay.last_drop(), DropReason::no_permission);
 }
 
+bool is_read(TestRelay& relay, const TransportAddress& relayed) {
+  return relay.sockets().find(*relay.sockets().at(relayed))->receives;
+}
+
+// FakeSockets calls it an error to ask for the same socket twice.
+TEST(CreatePermission, TheFirstOfAFamilyHasItsSocketRead) {
+  TestRelay relay;
+  auto& alice = relay.client("192.0.2.1:4000");
+  const auto relayed =
+      alice
+          .allocate([](MessageBuilder& m) {
+            m.add_family(AttributeType::additional_address_family, AddressFamily::ipv6);
+          })
+          .addresses(AttributeType::xor_relayed_address);
+  EXPECT_FALSE(is_read(relay, relayed.at(0)));
+  alice.create_permission("198.51.100.7:0");
+  EXPECT_TRUE(is_read(relay, relayed.at(0)));
+  EXPECT_FALSE(is_read(relay, relayed.at(1)));
+  alice.create_permission("198.51.100.8:0");
+  alice.bind_channel(0x4000, "[2001:db8::7]:5000");
+  EXPECT_TRUE(is_read(relay, relayed.at(1)));
+  alice.create_permission("[2001:db8::7]:0");
+}
+
+TEST(CreatePermission, OfASocketThatTheKernelCannotHaveReadInstallsNothing) {
+  TestRelay relay;
+  auto& alice = relay.client("192.0.2.1:4000");
+  alice.allocate();
+  relay.sockets().refuse_to_receive(true);
+  EXPECT_EQ(alice.create_permission("198.51.100.7:0").error(), 508);
+  EXPECT_EQ(alice.bind_channel(0x4000, "198.51.100.7:5000").error(), 508);
+  alice.send("198.51.100.7:5000", "hello");
+  EXPECT_EQ(relay.last_drop(), DropReason::no_permission);
+  relay.sockets().refuse_to_receive(false);
+  EXPECT_TRUE(alice.bind_channel(0x4000, "198.51.100.7:5000").is_success());
+}
+
 TEST(CreatePermission, LastsExactlyThreeHundredSeconds) {
   TestRelay relay;
   auto& alice = relay.client("192.0.2.1:4000");

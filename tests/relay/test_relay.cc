@@ -242,11 +242,10 @@ TestClient& TestRelay::add_client(std::string_view text, std::string username, u
 }
 
 void TestRelay::datagram_from_peer(std::string_view peer, std::string_view data, IpFields ip) {
-  const PeerAddress from = peer_at(peer);
   std::vector<TransportAddress> candidates;
   for (const Shard& shard : shards_) {
     for (const auto& [slot, socket] : shard.sockets->all()) {
-      if (socket.tag.family == from.ip.family()) candidates.push_back(socket.address);
+      if (socket.tag.family == peer_at(peer).ip.family()) candidates.push_back(socket.address);
     }
   }
   CHECK(candidates.size() == 1);
@@ -257,7 +256,7 @@ void TestRelay::datagram_from_peer_to(const TransportAddress& relayed, std::stri
                                       std::string_view data, IpFields ip) {
   const auto socket = socket_at(relayed);
   CHECK(socket);
-  from_peer(socket->first, socket->second.tag, peer_at(peer), bytes_of(data), ip);
+  from_peer(socket->first, socket->second, peer_at(peer), bytes_of(data), ip);
 }
 
 void TestRelay::icmp_error(std::string_view destination, IcmpValue icmp) {
@@ -361,12 +360,13 @@ void TestRelay::from_client(TestClient& client, const std::vector<uint8_t>& byte
   answer_given_up();
 }
 
-void TestRelay::from_peer(uint8_t shard, RelayTag tag, const PeerAddress& peer, Bytes data,
-                          IpFields ip) {
+void TestRelay::from_peer(uint8_t shard, const FakeSockets::Open& by, const PeerAddress& peer,
+                          Bytes data, IpFields ip) {
   last_drop_.reset();
-  const ExactPacket packet(data);
-  const auto arrive = [&] { return at(shard).on_peer_packet(tag, peer, ip, packet.packet(), now); };
+  const ExactPacket p(data);
+  const auto arrive = [&] { return at(shard).on_peer_packet(by.tag, peer, ip, p.packet(), now); };
   carry_out(shard, nullptr, one_fate(at(shard), arrive));
+  EXPECT_TRUE(by.receives || last_drop_) << "nobody reads this socket";
 }
 
 void TestRelay::carry_out(uint8_t shard, const std::optional<Resumed>& resumed) {
@@ -409,7 +409,7 @@ void TestRelay::carry_out(uint8_t shard, const FiveTuple* asker, const Outcome& 
   if (const auto other = socket_at(forward->to)) {  // the kernel loops it back to us
     ++through_the_kernel;
     const IpFields ip{forward->ip.dscp, forward->ip.ecn, forward->ip.ttl, false, {}};
-    from_peer(other->first, other->second.tag, peer_address(socket->address), bytes, ip);
+    from_peer(other->first, other->second, peer_address(socket->address), bytes, ip);
     return;
   }
   to_peers_.push_back({socket->address, forward->to, std::string{text_of(bytes)}, forward->ip});

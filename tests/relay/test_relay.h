@@ -216,7 +216,8 @@ class TestRelay {
   void from_client(TestClient& client, const std::vector<uint8_t>& bytes);
   void answer_given_up();
   std::pair<uint8_t, SocketId> connection_to(std::string_view peer) const;
-  void from_peer(uint8_t shard, RelayTag tag, const PeerAddress& peer, Bytes data, IpFields ip);
+  void from_peer(uint8_t shard, const FakeSockets::Open& by, const PeerAddress& peer, Bytes data,
+                 IpFields ip);
   void carry_out(uint8_t shard, const FiveTuple* asker, const Outcome& outcome);
   void carry_out(uint8_t shard, const std::optional<Resumed>& resumed);
   void deliver_to_client(const TransportAddress& client, std::vector<uint8_t> bytes, IpFields ip);

@@ -84,6 +84,7 @@ Result<SocketId, OpenError> SimulatedLoop::bind(const UdpSocketSpec& spec, uint6
   socket.tag = tag;
   socket.generation = id.generation;
   socket.takes_large = spec.kind == SocketKind::listener;
+  socket.receives = !spec.receives_later;
   socket.queue.limit = static_cast<size_t>(spec.receive_buffer);
   return id;
 }
@@ -243,8 +244,15 @@ std::optional<VirtualDatagram> SimulatedLoop::take_next(SocketId& from) {
   return std::nullopt;
 }
 
+bool SimulatedLoop::begin_receiving(SocketId id, const UdpSocketSpec&) {
+  Socket* socket = find(id);
+  return socket && !std::exchange(socket->receives, true);
+}
+
 void SimulatedLoop::arrive(SocketId id, const VirtualDatagram& datagram) {
-  Queue& queue = sockets_.at(id.slot).queue;
+  Socket& socket = sockets_.at(id.slot);
+  if (!socket.receives) return;
+  Queue& queue = socket.queue;
   if (queue.datagrams.empty()) waiting_.push_back(id);
   queue.push(datagram);
 }

@@ -50,6 +50,7 @@ class SimulatedLoop final : public Loop {
   Result<SocketId, OpenError> adopt(LooseSocket socket, const UdpSocketSpec& spec, uint64_t tag,
                                     bool discard_queued) override;
   LooseSocket detach(SocketId id) override;
+  bool begin_receiving(SocketId id, const UdpSocketSpec& spec) override;
   void close_loose(LooseSocket socket) override;
   void close(SocketId id) override;
   TransportAddress local_address(SocketId id) const override;
@@ -77,6 +78,7 @@ class SimulatedLoop final : public Loop {
     TransportAddress address;
     uint64_t tag = 0;
     uint32_t generation = 0;
+    bool receives = true;
     bool takes_large = false;  ///< a listener, or a datagram was truncated once
     Queue queue;
   };
