@@ -105,7 +105,7 @@ uint32_t DatagramReader::accept(SocketId id, OpenSocket& socket, const mmsghdr& 
   const msghdr& header = message.msg_hdr;
   const ReceivedControl control =
       read_control(Bytes{static_cast<const uint8_t*>(header.msg_control), header.msg_controllen});
-  if (control.kernel_drops) count_kernel_drops(socket, *control.kernel_drops);
+  if (control.kernel_drops) counters_.kernel_drops += socket.more_drops(*control.kernel_drops);
   if (header.msg_flags & MSG_TRUNC) {
     ++counters_.truncated_drops;
     socket.large_buffers = true;
@@ -137,11 +137,6 @@ uint32_t DatagramReader::accept(SocketId id, OpenSocket& socket, const mmsghdr& 
                                  .packet = Packet({bytes - kHeadroom, kHeadroom}, {bytes, size})},
                        .segment_size = segment});
   return datagrams;
-}
-
-void DatagramReader::count_kernel_drops(OpenSocket& socket, uint32_t drops) {
-  counters_.kernel_drops += drops - socket.kernel_drops;  // modulo 2^32, as the kernel counts
-  socket.kernel_drops = drops;
 }
 
 // The first datagram of a train has its room in front of it, the others find theirs elsewhere.

@@ -86,7 +86,6 @@ class DatagramReader {
 
   int receive(int fd, ReceiveBuffers& buffers, uint32_t count);
   uint32_t accept(SocketId id, OpenSocket& socket, const mmsghdr& message, uint8_t* bytes);
-  void count_kernel_drops(OpenSocket& socket, uint32_t drops);
   void deliver_next_of(Arrival& arrival);
 
   uint32_t batch_size_;

@@ -39,12 +39,20 @@ struct OpenSocket {
   bool large_buffers = false;  ///< GRO, or a datagram was truncated once
   bool is_connected = false;   ///< a twin: sends by it name nobody
   bool receives = true;        ///< is, or will be, asked for what arrives
-  uint32_t kernel_drops = 0;   ///< as SO_RXQ_OVFL last said
+  uint32_t kernel_drops = 0;   ///< as the kernel last said
   uint64_t tag = 0;
   TransportAddress address = {};  ///< as bound
   SocketId owner = {};            ///< of a twin: the relay socket it receives for
   BurstWatch bursts = {};
 
+  /// SO_RXQ_OVFL said that `total` were dropped when a datagram was queued, modulo 2^32: how many
+  /// more that are. None, if the kernel was asked for the number after that datagram had come.
+  uint32_t more_drops(uint32_t total) {
+    const uint32_t more = total - kernel_drops;
+    if (more > INT32_MAX) return 0;
+    kernel_drops = total;
+    return more;
+  }
   /// Bound to every address: only pktinfo says where a datagram came to.
   bool is_wildcard() const { return address.ip.is_unspecified(); }
 };

@@ -217,10 +217,7 @@ std::optional<UringReceiver::Train> UringReceiver::open(const Arrival& arrival,
                                                         OpenSocket& socket) {
   const FilledBuffer filled = buffers(arrival.large).read(arrival.buffer);
   const ReceivedControl control = read_control(filled.control);
-  if (control.kernel_drops) {
-    counters_.kernel_drops += *control.kernel_drops - socket.kernel_drops;  // wraps with it
-    socket.kernel_drops = *control.kernel_drops;
-  }
+  if (control.kernel_drops) counters_.kernel_drops += socket.more_drops(*control.kernel_drops);
   if (filled.truncated) {
     ++counters_.truncated_drops;
     if (!socket.large_buffers) outgrown_.push_back(arrival.socket);

@@ -22,5 +22,14 @@ TEST(SocketTable, AnIdNeverNamesALaterSocket) {
   EXPECT_EQ(table.find(SocketId{}), nullptr);
 }
 
+TEST(OpenSocket, CountsWhatTheKernelDroppedSinceItLastSaidSo) {
+  OpenSocket socket{.kernel_drops = UINT32_MAX - 1};
+  EXPECT_EQ(socket.more_drops(UINT32_MAX), 1u);
+  EXPECT_EQ(socket.more_drops(2), 3u) << "modulo 2^32";
+  EXPECT_EQ(socket.more_drops(1), 0u) << "queued before the kernel was asked";
+  EXPECT_EQ(socket.more_drops(2), 0u);
+  EXPECT_EQ(socket.more_drops(5), 3u);
+}
+
 }  // namespace
 }  // namespace uturn
