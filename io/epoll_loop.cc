@@ -203,8 +203,13 @@ bool EpollLoop::watch(SocketId id, int fd) {
 bool EpollLoop::begin_receiving(SocketId id, const UdpSocketSpec& spec) {
   OpenSocket* socket = sockets_.find(id);
   if (!socket || socket->receives) return false;
+  // Watched first: where epoll has no room, the socket keeps its smallest buffer.
+  if (!watch(id, socket->fd)) return false;
   const auto dropped = make_receiving(socket->fd, spec);
-  if (!dropped || !watch(id, socket->fd)) return false;
+  if (!dropped) {
+    ::epoll_ctl(epoll_, EPOLL_CTL_DEL, socket->fd, nullptr);
+    return false;
+  }
   socket->kernel_drops = *dropped;
   socket->receives = true;
   return true;
